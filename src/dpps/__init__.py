@@ -1,0 +1,1 @@
+"""Data Processing and Preservation System of the Cherenkov Telescope Array Observatory."""

@@ -1,0 +1,1 @@
+"""Ports implemented with one client library each; adapters never import one another."""

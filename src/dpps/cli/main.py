@@ -1,0 +1,87 @@
+"""Entry point: finds the command, runs it, and turns errors into one clear message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["main"]
+
+# name → (module, attribute, one line for --help). Modules are imported when their command is called,
+# which keeps `dpps --help` fast.
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "up": ("dpps.cli.system", "up", "Start the whole system and wait until it is ready."),
+    "down": ("dpps.cli.system", "down", "Stop the system, cleanly and completely."),
+    "status": ("dpps.cli.system", "status", "Show each service: state and why, memory, uptime, address."),
+    "logs": ("dpps.cli.system", "logs", "Show or follow the logs of the services."),
+    "doctor": ("dpps.cli.system", "doctor", "Say what is missing and the command that mends it."),
+    "ingest": ("dpps.cli.ingest", "ingest", "Take files from a hand-over folder into the archive."),
+    "data": ("dpps.cli.data", "data", "List, find, inspect and retrieve archived files."),
+    "production": ("dpps.cli.production", "production", "Submit, watch and steer productions."),
+    "demo": ("dpps.cli.demo", "demo", "Send files through the whole system and report."),
+}
+
+
+class _LazyCommands(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, _, short) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="DPPS_STATE",
+    help="State folder of the system (environment: DPPS_STATE; default: the user's state folder).",
+)
+@click.version_option(package_name="dpps", message="dpps %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, state: Path | None) -> None:
+    """Data Processing and Preservation System of the Cherenkov Telescope Array Observatory."""
+    ctx.obj = state
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exit with the code of the error, if any."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    from dpps.domain.errors import DppsError
+
+    try:
+        result: Any = cli.main(args=arguments, prog_name="dpps", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except DppsError as error:
+        from dpps.cli.output import show_error
+
+        show_error(error, as_json=_wants_json(arguments))
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _wants_json(arguments: list[str] | None) -> bool:
+    return "--json" in (sys.argv[1:] if arguments is None else arguments)

@@ -1,0 +1,128 @@
+"""The state folder: everything that one running system keeps, in one place.
+
+============================  =====================================================================
+``instance.json``             addresses, sites, versions; no secrets
+``secrets/<name>``            one secret a file, readable by the owner only
+``config/``                   configuration files of the engines, and ``policy.yaml`` where overridden
+``postgres/``                 the database cluster
+``storage/<RSE>/``            POSIX storage elements
+``handover/``                 the default hand-over folder
+``work/``                     sandboxes of jobs
+``logs/<service>.log``        JSON lines
+``run/``                      lock, process numbers and live state of the supervisor
+============================  =====================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpps.domain.errors import InvalidInput, NotFound
+
+__all__ = ["StateFolder", "default_state_folder"]
+
+_VARIABLE = "DPPS_STATE"
+
+
+def default_state_folder() -> Path:
+    """Return the folder named by ``DPPS_STATE``, else the user's data folder for ``dpps``."""
+    named = os.environ.get(_VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("dpps"))
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """Paths below the state folder, and its secrets."""
+
+    root: Path
+
+    @property
+    def instance_file(self) -> Path:
+        """Description of the running system."""
+        return self.root / "instance.json"
+
+    @property
+    def config(self) -> Path:
+        """Configuration files of the engines."""
+        return self.root / "config"
+
+    @property
+    def database(self) -> Path:
+        """Data folder of the database cluster."""
+        return self.root / "postgres"
+
+    @property
+    def handover(self) -> Path:
+        """Hand-over folder that the ingest service watches by default."""
+        return self.root / "handover"
+
+    @property
+    def work(self) -> Path:
+        """Sandboxes of jobs."""
+        return self.root / "work"
+
+    @property
+    def run(self) -> Path:
+        """Live state of the supervisor."""
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        """Log files."""
+        return self.root / "logs"
+
+    @property
+    def rucio_client_config(self) -> Path:
+        """``rucio.cfg`` for clients: addresses and policy, no credentials."""
+        return self.config / "rucio-client.cfg"
+
+    def log(self, service: str) -> Path:
+        """Return the log file of a service."""
+        return self.logs / f"{service}.log"
+
+    def storage(self, rse: str) -> Path:
+        """Return the root of a POSIX storage element."""
+        return self.root / "storage" / rse
+
+    def secret(self, name: str) -> str:
+        """Return a secret.
+
+        Raises
+        ------
+        NotFound
+            When the system has no such secret.
+        """
+        try:
+            return (self.root / "secrets" / name).read_text().strip()
+        except FileNotFoundError as missing:
+            raise NotFound(
+                f"{self.root} holds no secret named {name!r}",
+                code="secret-missing",
+                next_step=f"run: dpps up --state {self.root}",
+                secret=name,
+            ) from missing
+        except PermissionError as refused:
+            raise InvalidInput(
+                f"the secrets in {self.root} belong to another user",
+                code="state-not-ours",
+                next_step="run as the user who started the system, or name another folder with --state",
+            ) from refused
+
+    def ensure_secret(self, name: str) -> str:
+        """Return a secret, making a random one on first use."""
+        path = self.root / "secrets" / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return self.secret(name)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_urlsafe(32))
+        return self.secret(name)

@@ -1,0 +1,1 @@
+"""Bulk data management: ingest, replicate, preserve, verify, query, retrieve."""

@@ -1,0 +1,90 @@
+"""Who may do what: one table, one decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dpps.domain.errors import NotAuthorized
+
+__all__ = ["Action", "Principal", "Role", "authorize"]
+
+
+class Role(StrEnum):
+    """What a principal is trusted with."""
+
+    INGEST = "ingest"
+    """The on-site identities that may write to the archive scopes."""
+    PRODUCTION_MANAGER = "production-manager"
+    """Submits and steers productions, publishes their products."""
+    OPERATOR = "operator"
+    """Runs the services, the storage and the transfers."""
+    READER = "reader"
+    """Finds and retrieves."""
+    AUDITOR = "auditor"
+    """Reads everything, changes nothing."""
+
+
+class Action(StrEnum):
+    """What a use case asks leave for."""
+
+    INGEST = "data.ingest"
+    PUBLISH = "data.publish"
+    PRESERVE = "data.preserve"
+    READ = "data.read"
+    SUBMIT = "production.submit"
+    STEER = "production.steer"
+    WATCH = "production.watch"
+    REPORT_JOB = "job.report"
+    TRANSFER = "transfer.submit"
+    OPERATE = "system.operate"
+
+
+_GRANTS: dict[Role, frozenset[Action]] = {
+    Role.INGEST: frozenset({Action.INGEST, Action.PRESERVE, Action.READ}),
+    Role.PRODUCTION_MANAGER: frozenset(
+        {Action.SUBMIT, Action.STEER, Action.WATCH, Action.READ, Action.PUBLISH, Action.REPORT_JOB}
+    ),
+    Role.OPERATOR: frozenset(
+        {Action.OPERATE, Action.TRANSFER, Action.PRESERVE, Action.READ, Action.WATCH, Action.STEER}
+    ),
+    Role.READER: frozenset({Action.READ, Action.WATCH}),
+    Role.AUDITOR: frozenset({Action.READ, Action.WATCH}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Someone, or some service, on whose behalf a use case runs."""
+
+    name: str
+    roles: frozenset[Role]
+
+
+def authorize(principal: Principal, action: Action, resource: str) -> None:
+    """Let the call pass, or say who may not do what to which thing.
+
+    Parameters
+    ----------
+    principal : Principal
+        Who asks.
+    action : Action
+        What for.
+    resource : str
+        The thing concerned: an LFN, a production, a service.
+
+    Raises
+    ------
+    NotAuthorized
+        When no role of the principal grants the action.
+    """
+    if any(action in _GRANTS[role] for role in principal.roles):
+        return
+    holders = sorted(role.value for role, actions in _GRANTS.items() if action in actions)
+    raise NotAuthorized(
+        f"{principal.name} may not {action.value} on {resource}",
+        next_step=f"use a principal with one of the roles: {', '.join(holders)}",
+        principal=principal.name,
+        action=action.value,
+        resource=resource,
+    )

@@ -1,0 +1,1 @@
+"""Workload management: productions, transformations, tasks, jobs and the decisions about them."""
