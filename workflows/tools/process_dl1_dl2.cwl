@@ -1,0 +1,40 @@
+cwlVersion: v1.2
+class: CommandLineTool
+label: Process DL1 events to DL2
+doc: |
+  Run `ctapipe-process` on one file of DL1 events and write the reconstructed
+  showers (DL2) only: no camera images, no image parameters.
+requirements:
+  EnvVarRequirement:
+    envDef:
+      CTAPIPE_IO_ZFITS_NO_SERVICE_DATA: "1"
+baseCommand: ctapipe-process
+arguments:
+  - --no-write-images
+  - --no-write-parameters
+  - --write-showers
+inputs:
+  processing_config:
+    type: File?
+    doc: Configuration of ctapipe (YAML, TOML, JSON).
+    inputBinding: {prefix: --config}
+  dl1:
+    type: [File, string]
+    doc: The DL1 events (HDF5), or their URL.
+    inputBinding: {prefix: --input}
+  dl2_filename:
+    type: string
+    doc: Name of the file of DL2 events.
+    inputBinding: {prefix: --output}
+  provenance_log_filename:
+    type: string
+    default: process_dl1_dl2.provenance.log
+    doc: Name of the provenance record.
+    inputBinding: {prefix: --provenance-log}
+outputs:
+  dl2:
+    type: File
+    outputBinding: {glob: $(inputs.dl2_filename)}
+  provenance_log:
+    type: File
+    outputBinding: {glob: $(inputs.provenance_log_filename)}
