@@ -1,0 +1,152 @@
+"""What the demo hands over: given files, the shared simulation files, or toy events made on the spot.
+
+Whatever the source, the files arrive in the hand-over folder the same way: data first, under a temporary
+name, then the trigger link beside it. From there on there is one code path.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpps.domain.errors import DppsError, InvalidInput, Unavailable
+
+__all__ = ["DemoInput", "choose_input", "hand_over"]
+
+_SIMTEL = (".simtel", ".simtel.zst", ".simtel.gz")
+_RAW = (".fits.fz",)
+_TOY_EVENTS = 20
+_TOY_SEED = 20260214
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoInput:
+    """The files that the demo hands over."""
+
+    kind: str
+    """``toy``, ``simulated`` or ``yours``."""
+    root: Path
+    files: tuple[Path, ...]
+    truth: Path | None = None
+    """True directions of toy events, which raw data cannot carry."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether these are raw data streams (DL0) rather than simulation files."""
+        return all(path.name.endswith(_RAW) for path in self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all files."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+def choose_input(named: Path | None, scratch: Path) -> DemoInput:
+    """Return what to hand over: ``named``, else the shared simulation files, else toy events.
+
+    Parameters
+    ----------
+    named : Path or None
+        The folder of ``--input``.
+    scratch : Path
+        Where toy events are made.
+
+    Raises
+    ------
+    InvalidInput
+        When the named folder does not exist, holds no file of a known kind, or holds both kinds.
+    """
+    if named is not None:
+        return _given(named, kind="yours")
+    shared = Path.cwd().parent / "shared" / "data" / "simtel"
+    if shared.is_dir():
+        return _given(shared, kind="simulated")
+    return _toy(scratch)
+
+
+def _given(folder: Path, *, kind: str) -> DemoInput:
+    if not folder.is_dir():
+        raise InvalidInput(
+            f"{folder} is not a folder",
+            next_step="name a folder with *.simtel.zst, *.simtel.gz or *.fits.fz files",
+            path=folder,
+        )
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    simulated = [path for path in found if path.name.endswith(_SIMTEL)]
+    raw = [path for path in found if path.name.endswith(_RAW)]
+    if simulated and raw:
+        raise InvalidInput(
+            f"{folder} holds simulation files and raw data streams",
+            next_step="hand over one kind at a time: name a sub-folder",
+            path=folder,
+        )
+    if not simulated and not raw:
+        raise InvalidInput(
+            f"{folder} holds no file of a known kind",
+            next_step="put *.simtel.zst, *.simtel.gz or *.fits.fz files there",
+            path=folder,
+        )
+    truth = folder / "truth" / "truth.ecsv"
+    return DemoInput(
+        kind=kind, root=folder, files=tuple(simulated or raw), truth=truth if truth.is_file() else None
+    )
+
+
+def _toy(scratch: Path) -> DemoInput:
+    program = Path(sys.prefix).parent / ".envs" / "pipelines" / "bin" / "dpps-simpipe-toy"
+    scratch.mkdir(parents=True, exist_ok=True)
+    command = [
+        str(program),
+        "--output",
+        str(scratch),
+        "--events",
+        str(_TOY_EVENTS),
+        "--seed",
+        str(_TOY_SEED),
+        "--json",
+    ]
+    try:
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as missing:
+        raise Unavailable(
+            f"{program} is not installed", next_step="run: make setup", path=program
+        ) from missing
+    if made.returncode != 0:
+        last = (made.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DppsError(
+            f"making toy events failed: {last}", code="toy-failed", next_step="run: dpps doctor", path=program
+        )
+    report = json.loads(made.stdout)
+    files = tuple(sorted(Path(path) for path in report["files"]))
+    return DemoInput(kind="toy", root=scratch, files=files, truth=Path(report["truth"]))
+
+
+def hand_over(chosen: DemoInput, folder: Path, tell: Callable[[int, str], None]) -> list[Path]:
+    """Put the files into the hand-over folder as the telescopes' software does; return their new paths.
+
+    Simulation files go below ``sim/ctao-north``; raw data keep their path, which is their name for ever.
+    A file that is there already with the same size is not copied again.
+    """
+    delivered = []
+    for number, source in enumerate(chosen.files, start=1):
+        relative = source.relative_to(chosen.root) if chosen.raw else Path("sim", "ctao-north", source.name)
+        delivered.append(_deliver(source, folder / relative))
+        tell(number, source.name)
+    return delivered
+
+
+def _deliver(source: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.stat().st_size != source.stat().st_size:
+        temporary = target.with_name(f".{target.name}.part")
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    trigger = target.with_name(target.name + ".trigger")
+    if not trigger.is_symlink():
+        trigger.symlink_to(target.name)
+    return target

@@ -1,0 +1,69 @@
+"""What the demo hands over, and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dpps.domain.errors import InvalidInput
+from dpps.ops.demo.inputs import choose_input, hand_over
+
+
+def silent(_done: int, _message: str) -> None:
+    """Listen to nothing."""
+
+
+def test_simulation_files_arrive_with_their_trigger(tmp_path: Path) -> None:
+    source = tmp_path / "night"
+    source.mkdir()
+    (source / "gamma.simtel.zst").write_bytes(b"data")
+    chosen = choose_input(source, tmp_path / "scratch")
+    assert (chosen.kind, chosen.raw, chosen.size_bytes) == ("yours", False, 4)
+    delivered = hand_over(chosen, tmp_path / "handover", silent)
+    assert delivered == [tmp_path / "handover" / "sim" / "ctao-north" / "gamma.simtel.zst"]
+    trigger = delivered[0].with_name("gamma.simtel.zst.trigger")
+    assert trigger.is_symlink()
+    assert trigger.resolve() == delivered[0]
+
+
+def test_raw_data_keep_their_path(tmp_path: Path) -> None:
+    relative = Path("ctao/acada/DL0/LSTN-01/ctao-north/event/2026/02/14/a.fits.fz")
+    (tmp_path / "night" / relative).parent.mkdir(parents=True)
+    (tmp_path / "night" / relative).write_bytes(b"raw")
+    chosen = choose_input(tmp_path / "night", tmp_path / "scratch")
+    assert chosen.raw
+    assert hand_over(chosen, tmp_path / "handover", silent) == [tmp_path / "handover" / relative]
+
+
+def test_a_repeated_hand_over_copies_nothing_again(tmp_path: Path) -> None:
+    source = tmp_path / "night"
+    source.mkdir()
+    (source / "gamma.simtel.gz").write_bytes(b"data")
+    chosen = choose_input(source, tmp_path)
+    (first,) = hand_over(chosen, tmp_path / "handover", silent)
+    before = first.stat().st_ino
+    (again,) = hand_over(chosen, tmp_path / "handover", silent)
+    assert again.stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        ([], "no file of a known kind"),
+        (["notes.txt"], "no file of a known kind"),
+        (["a.simtel.gz", "b.fits.fz"], "simulation files and raw data"),
+    ],
+)
+def test_unusable_folders_are_refused_by_name(tmp_path: Path, names: list[str], complaint: str) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(InvalidInput, match=complaint) as refused:
+        choose_input(tmp_path, tmp_path / "scratch")
+    assert str(tmp_path) in refused.value.message
+    assert refused.value.next_step
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="is not a folder"):
+        choose_input(tmp_path / "nowhere", tmp_path)
