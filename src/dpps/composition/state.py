@@ -28,10 +28,15 @@ _VARIABLE = "DPPS_STATE"
 
 
 def default_state_folder() -> Path:
-    """Return the folder named by ``DPPS_STATE``, else the user's data folder for ``dpps``."""
+    """Return the folder named by ``DPPS_STATE``, else the user's state folder for ``dpps``.
+
+    For root it is ``/var/lib/dpps``: PostgreSQL drops to a service user, who cannot enter root's home.
+    """
     named = os.environ.get(_VARIABLE)
     if named:
         return Path(named)
+    if os.geteuid() == 0:
+        return Path("/var/lib/dpps")
     import platformdirs
 
     return Path(platformdirs.user_state_dir("dpps"))
