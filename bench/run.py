@@ -1,0 +1,112 @@
+"""Measure the system as a whole: start, idle, demo, command line.
+
+usage: python -m bench.run [--skip-demo] [--input DIR]
+
+The peer's figures are the published system's own: up to ten minutes to install from nothing, 6 GB of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from bench.figures import Figure, machine, print_figures, save_figures
+from dpps.composition.state import default_state_folder
+
+DPPS = Path(sys.prefix) / "bin" / "dpps"
+PUBLISHED = "published system's documentation"
+IDLE_SECONDS = 30
+
+
+def timed(*arguments: str) -> float:
+    """Run ``dpps`` and return the wall time in seconds; an error ends the benchmark."""
+    started = time.perf_counter()
+    done = subprocess.run([str(DPPS), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"dpps {' '.join(arguments)} failed:\n{done.stderr}")
+    return time.perf_counter() - started
+
+
+def help_seconds(runs: int = 9) -> float:
+    """Median wall time of ``dpps --help``."""
+    return statistics.median(timed("--help") for _ in range(runs))
+
+
+def _tree(state: Path) -> list[psutil.Process]:
+    (number,) = (state / "run" / "supervisor.pid").read_text().split()[:1]
+    supervisor = psutil.Process(int(number))
+    return [supervisor, *supervisor.children(recursive=True)]
+
+
+def idle(state: Path) -> tuple[float, float]:
+    """Memory (proportional set size, GB) and CPU (percent of one core) of the idle system."""
+    time.sleep(10)  # the start-up work of the daemons is not idleness
+    before = {process.pid: sum(process.cpu_times()[:2]) for process in _tree(state)}
+    time.sleep(IDLE_SECONDS)
+    processes = _tree(state)
+    used = sum(sum(process.cpu_times()[:2]) - before.get(process.pid, 0.0) for process in processes)
+    memory = sum(process.memory_full_info().pss for process in processes)
+    return memory / 1e9, 100 * used / IDLE_SECONDS
+
+
+def system_figures(state: Path) -> list[Figure]:
+    """Start from nothing, stop, start again, and watch it idle."""
+    first = timed("up", "--state", str(state))
+    timed("down", "--state", str(state))
+    second = timed("up", "--state", str(state))
+    memory_gb, cpu_percent = idle(state)
+    timed("down", "--state", str(state))
+    return [
+        Figure(
+            name="first `dpps up`, with bootstrap",
+            value=first,
+            unit="s",
+            aim=60,
+            peer=600,
+            peer_source=PUBLISHED,
+        ),
+        Figure(name="`dpps up` from an initialised state", value=second, unit="s", aim=15),
+        Figure(name="idle memory (PSS)", value=memory_gb, unit="GB", aim=1.5, peer=6, peer_source=PUBLISHED),
+        Figure(name="idle CPU, of one core", value=cpu_percent, unit="%", aim=5),
+    ]
+
+
+def demo_figure(state: Path, folder: str | None) -> Figure:
+    """Wall time of a whole demo, its start included."""
+    given = ["--input", folder] if folder else []
+    seconds = timed("demo", "--state", str(state), "--json", *given)
+    kind = json.loads((state / "report.json").read_text())["kind"]
+    return Figure(name=f"demo, {kind} input", value=seconds, unit="s", aim=300)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--skip-demo", action="store_true")
+    parser.add_argument("--input", help="folder of files for the demo")
+    options = parser.parse_args()
+    print("machine:", machine())
+    figures = [Figure(name="`dpps --help`", value=help_seconds(), unit="s", aim=0.3)]
+    parent = default_state_folder().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="dpps-bench-", dir=parent) as scratch:
+        Path(scratch).chmod(0o755)
+        figures += system_figures(Path(scratch) / "system")
+        if not options.skip_demo:
+            figures.append(demo_figure(Path(scratch) / "demo", options.input))
+    print_figures(figures)
+    save_figures(figures, Path("reports") / "bench.json")
+
+
+if __name__ == "__main__":
+    main()
