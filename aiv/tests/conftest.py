@@ -31,7 +31,9 @@ def entries() -> Callable[..., dict[str, object]]:
 def write_requirements(tmp_path: Path) -> WriteRequirements:
     """Write files of requirements: subsystem → entries."""
 
-    def write(files: Mapping[str, list[dict[str, object]]], directory: Path = tmp_path / "requirements") -> Path:
+    def write(
+        files: Mapping[str, list[dict[str, object]]], directory: Path = tmp_path / "requirements"
+    ) -> Path:
         directory.mkdir(exist_ok=True)
         for subsystem, listed in files.items():
             text = yaml.safe_dump({"subsystem": subsystem, "requirements": listed})

@@ -21,7 +21,9 @@ def project(pytester: pytest.Pytester, write_requirements: Write, entries: Entri
 
 def properties_in(report: Path) -> dict[str, list[tuple[str, str]]]:
     return {
-        case.get("name", ""): [(entry.get("name", ""), entry.get("value", "")) for entry in case.iter("property")]
+        case.get("name", ""): [
+            (entry.get("name", ""), entry.get("value", "")) for entry in case.iter("property")
+        ]
         for case in ET.parse(report).iter("testcase")  # noqa: S314 - written by this test
     }
 
@@ -99,7 +101,10 @@ def test_a_module_that_skips_itself_keeps_its_ids(project: pytest.Pytester) -> N
 @pytest.mark.parametrize(
     ("mark", "message"),
     [
-        ("verifies_usecase('UC-110-1.7')", "*UC-110-1.7 is not in *requirements; did you mean *'UC-110-1.1'*"),
+        (
+            "verifies_usecase('UC-110-1.7')",
+            "*UC-110-1.7 is not in *requirements; did you mean *'UC-110-1.1'*",
+        ),
         ("verifies_usecase('UC-110-??')", "*'UC-110-??' is not an identifier*"),
         ("verifies_usecase", "*takes one identifier, as a text*"),
         ("verifies_usecase('UC-110-1.1', 'UC-110-1.6')", "*takes one identifier, as a text*"),
@@ -225,5 +230,6 @@ def test_plugin_is_light() -> None:
     from subprocess import run
     from sys import executable
 
-    code = "import sys, dpps_aiv.plugin; print(sorted({'pydantic', 'yaml', 'rich', 'jinja2', 'click'} & set(sys.modules)))"
+    heavy = {"pydantic", "yaml", "rich", "jinja2", "click"}
+    code = f"import sys, dpps_aiv.plugin; print(sorted({heavy} & set(sys.modules)))"
     assert run([executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

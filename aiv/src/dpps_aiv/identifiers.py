@@ -54,5 +54,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(word, sorted(known), n=3, cutoff=0.6)
+    near = get_close_matches(word, sorted(known), n=3, cutoff=0.75)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

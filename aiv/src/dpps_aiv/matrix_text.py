@@ -86,6 +86,6 @@ def _details(matrix: Matrix) -> Iterator[str]:
 
 def _closing(matrix: Matrix) -> Iterator[str]:
     counts = ", ".join(f"{len(matrix.with_verdict(verdict))} {verdict.value}" for verdict in Verdict)
-    yield f"{len(matrix.rows)} requirements: {counts}; {matrix.unbound} tests claim none."
+    yield f"{len(matrix.rows)} requirements: {counts}. Tests that claim none: {matrix.unbound}."
     for row in matrix.uncovered():
         yield f"uncovered: {row.requirement.id}  {row.requirement.title}"

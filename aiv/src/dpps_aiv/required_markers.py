@@ -125,7 +125,7 @@ class RequiredMarkers:
         for entry in idle:
             terminalreporter.line(f"unused entry in the list of allowed skips: {entry} ({entry.reason})")
         for name, count in self._deselected.items():
-            terminalreporter.line(f"note: {count} tests with the required marker {name} were deselected")
+            terminalreporter.line(f"note: tests deselected although their marker {name} is required: {count}")
 
     def _notice(self, report: pytest.TestReport | pytest.CollectReport, names: Sequence[str]) -> None:
         self._skips.extend(_Skip(marker=name, nodeid=report.nodeid, reason=_reason(report)) for name in names)
