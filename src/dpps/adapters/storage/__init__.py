@@ -1,0 +1,1 @@
+"""Storage back ends: the bytes behind physical URLs."""

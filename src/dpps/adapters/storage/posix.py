@@ -1,0 +1,187 @@
+"""Storage on a mounted file system, ``file://localhost/…``."""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from dpps.adapters.storage.byte_streams import copy_bytes, read_content, sync_folder
+from dpps.adapters.storage.file_errors import file_errors
+from dpps.adapters.storage.file_urls import FileUrls
+from dpps.domain.errors import Conflict, DamagedFile, NotFound
+from dpps.domain.files import FileContent
+
+__all__ = ["PosixStorage"]
+
+_TEMPORARY_PREFIX: Final = ".dpps-"
+"""No LFN component begins with a full stop, so no product can be taken for a temporary file."""
+
+
+class PosixStorage:
+    """Files below the roots of storage elements; implements ``Storage`` and the mover's ``TransferStorage``.
+
+    A file appears under its name complete, read back and safe on disk, or not at all.
+
+    Parameters
+    ----------
+    roots : sequence of pathlib.Path
+        Folders that may be touched; empty allows the whole file system.
+    """
+
+    def __init__(self, roots: Sequence[Path] = ()) -> None:
+        self._urls = FileUrls(roots)
+
+    def size_bytes(self, url: str) -> int | None:
+        """Return the size, or None when nothing is there."""
+        path = self._urls.path(url)
+        try:
+            with file_errors(url):
+                status = path.stat()
+        except NotFound:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            raise Conflict(
+                f"{url} is not a regular file",
+                code="storage-not-a-file",
+                next_step="move it out of the way",
+                url=url,
+            )
+        return status.st_size
+
+    def read_back(self, url: str) -> FileContent:
+        """Read the whole file and return its size and checksum."""
+        path = self._urls.path(url)
+        return read_content(path, name=url)
+
+    def download(self, url: str, path: Path) -> FileContent:
+        """Copy to a local path (temporary name, then rename); return what was read."""
+        return _copy_and_replace(self._urls.path(url), path, names=(url, str(path)))
+
+    def upload(self, path: Path, url: str) -> FileContent:
+        """Copy from a local path (temporary name, then rename); return what was read back."""
+        return _copy_and_replace(path, self._urls.path(url), names=(str(path), url))
+
+    def rename(self, source_url: str, destination_url: str) -> None:
+        """Move within one storage; when only the destination exists this was done before, and is no error.
+
+        Raises
+        ------
+        NotFound
+            When neither exists.
+        Conflict
+            When another file has the destination's name; it is left as it is.
+        """
+        source, destination = self._urls.path(source_url), self._urls.path(destination_url)
+        with file_errors(destination_url):
+            destination.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # A hard link fails where a rename would silently replace another file.
+            destination.hardlink_to(source)
+        except FileNotFoundError:
+            if self.size_bytes(destination_url) is None:
+                raise NotFound(
+                    f"there is no file {source_url} to rename",
+                    code="file-missing",
+                    next_step="check the name, or restore a copy",
+                    url=source_url,
+                ) from None
+            return
+        except FileExistsError:
+            _settle_existing(source, destination, destination_url)
+        except OSError as error:
+            with file_errors(destination_url):
+                raise error
+        with file_errors(source_url):
+            source.unlink(missing_ok=True)
+            sync_folder(destination.parent)
+
+    def delete(self, url: str) -> None:
+        """Remove; absent is no error."""
+        path = self._urls.path(url)
+        with file_errors(url):
+            path.unlink(missing_ok=True)
+
+    def list_files(self, url: str) -> Iterator[str]:
+        """Yield the URLs of all complete files below a URL, in order of names; none when it is absent."""
+        top = self._urls.path(url)
+        if not top.exists():
+            return
+        with file_errors(url):
+            yield from (self._urls.url(path) for path in _regular_files(top))
+
+    def copy_aside(
+        self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]
+    ) -> tuple[FileContent, FileContent]:
+        """Copy to a temporary name beside the destination; return what was read at each end."""
+        source, destination = self._urls.path(source_url), self._urls.path(destination_url)
+        temporary = _temporary(destination, token)
+        self.discard(destination_url, token)
+        read = copy_bytes(source, temporary, names=(source_url, destination_url), proceed=proceed)
+        return read, read_content(temporary, name=destination_url, proceed=proceed)
+
+    def publish(self, destination_url: str, token: str) -> None:
+        """Give the copy its final name, in place of any file that has it."""
+        destination = self._urls.path(destination_url)
+        with file_errors(destination_url):
+            _temporary(destination, token).replace(destination)
+            sync_folder(destination.parent)
+
+    def discard(self, destination_url: str, token: str) -> None:
+        """Remove what `copy_aside` left under this token; absent is no error."""
+        destination = self._urls.path(destination_url)
+        with file_errors(destination_url):
+            _temporary(destination, token).unlink(missing_ok=True)
+
+
+def _temporary(destination: Path, token: str) -> Path:
+    return destination.with_name(f"{_TEMPORARY_PREFIX}{token}")
+
+
+def _copy_and_replace(source: Path, destination: Path, *, names: tuple[str, str]) -> FileContent:
+    temporary = _temporary(destination, uuid.uuid4().hex)
+    try:
+        read = copy_bytes(source, temporary, names=names)
+        written = read_content(temporary, name=names[1])
+        if written != read:
+            raise DamagedFile(
+                f"{names[1]} was not written as {names[0]} reads: {written} instead of {read}",
+                code="copy-damaged",
+                next_step="try again; if it happens again check memory and disk of this machine",
+                retryable=True,
+                url=names[1],
+            )
+        with file_errors(names[1]):
+            temporary.replace(destination)
+            sync_folder(destination.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return written
+
+
+def _settle_existing(source: Path, destination: Path, destination_url: str) -> None:
+    with file_errors(destination_url):
+        interrupted_before = source.exists() and source.samefile(destination)
+        if source.exists() and not interrupted_before:
+            raise Conflict(
+                f"{destination_url} exists already",
+                code="destination-exists",
+                next_step="compare the two files and delete the wrong one",
+                url=destination_url,
+            )
+
+
+def _regular_files(top: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(top, onerror=_raise):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.startswith(_TEMPORARY_PREFIX) and stat.S_ISREG(path.lstat().st_mode):
+                yield path
+
+
+def _raise(error: OSError) -> None:
+    raise error
