@@ -1,0 +1,157 @@
+"""Publishing products that were written to temporary names: the idempotent step of the outbox.
+
+Order (ADR 0005): move to the final name, verify the bytes, register with metadata, ensure the replication
+rule, attach last. Readers see attached files only. A process killed between any two steps leaves nothing
+that a repeated call does not finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dpps.data.policy import PreservationPolicy
+from dpps.data.ports import Catalogue, Registration, RegistrationOutcome, Storage
+from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput
+from dpps.domain.files import ArchivedFile, FileContent, MetadataValue
+from dpps.domain.names import Lfn
+from dpps.domain.principals import Action, Principal, authorize
+
+__all__ = ["ProductToPublish", "enter_and_attach", "publish"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductToPublish:
+    """A complete product under a temporary name at one storage."""
+
+    temporary_url: str
+    lfn: Lfn
+    rse: str
+    """The storage that holds the temporary name, and will hold the final one."""
+    content: FileContent
+    """What the job says it wrote; checked against the storage."""
+    metadata: Mapping[str, MetadataValue]
+    dataset: str
+    """Name of the dataset: the folder of the LFN."""
+
+
+def publish(
+    principal: Principal,
+    catalogue: Catalogue,
+    storage: Storage,
+    policy: PreservationPolicy,
+    products: Sequence[ProductToPublish],
+) -> list[RegistrationOutcome]:
+    """Publish products, and say what became of each, in the order given.
+
+    A product whose name already holds the same content is finished, not repeated (``created`` is False);
+    one whose name holds other content gets a `Conflict`; one whose bytes are not what the job said gets a
+    `DamagedFile`. The others of the call are not affected.
+
+    Raises
+    ------
+    NotAuthorized
+        When the principal may not publish.
+    Unavailable
+        When the catalogue or a storage does not answer; repeating the call finishes the work.
+    """
+    for product in products:
+        authorize(principal, Action.PUBLISH, product.lfn.name)
+    prefixes = {element.rse: element.url_prefix for element in catalogue.storage_elements()}
+    known = dict(zip((p.lfn for p in products), catalogue.files([p.lfn for p in products]), strict=True))
+    failures: dict[Lfn, DppsError] = {}
+    for product in products:
+        try:
+            _bring_to_final_name(product, known[product.lfn], prefixes, storage)
+        except DppsError as error:
+            if error.retryable:
+                raise
+            failures[product.lfn] = error
+    placed = [product for product in products if product.lfn not in failures]
+    registrations = [
+        Registration(
+            lfn=product.lfn,
+            rse=product.rse,
+            content=product.content,
+            metadata=product.metadata,
+            dataset=product.dataset,
+        )
+        for product in placed
+    ]
+    outcomes = {outcome.lfn: outcome for outcome in enter_and_attach(catalogue, policy, registrations)}
+    return [
+        RegistrationOutcome(lfn=product.lfn, created=False, error=failures[product.lfn])
+        if product.lfn in failures
+        else outcomes[product.lfn]
+        for product in products
+    ]
+
+
+def enter_and_attach(
+    catalogue: Catalogue, policy: PreservationPolicy, registrations: Sequence[Registration]
+) -> list[RegistrationOutcome]:
+    """Register files that lie verified at their final place, ensure their rules, and attach them last."""
+    if not registrations:
+        return []
+    outcomes = catalogue.register(registrations)
+    good = [r for r, outcome in zip(registrations, outcomes, strict=True) if outcome.error is None]
+    for dataset in _in_order(registration.dataset for registration in good):
+        members = [registration for registration in good if registration.dataset == dataset]
+        for kind in _in_order(policy.kind_of(member.metadata) for member in members):
+            catalogue.ensure_rule(kind.rule(dataset))
+        catalogue.attach(dataset, [member.lfn for member in members])
+    return outcomes
+
+
+def _in_order[T](items: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(items))
+
+
+def _bring_to_final_name(
+    product: ProductToPublish, known: ArchivedFile | None, prefixes: Mapping[str, str], storage: Storage
+) -> None:
+    if product.rse not in prefixes:
+        raise InvalidInput(
+            f"the catalogue knows no storage {product.rse!r}",
+            code="rse-unknown",
+            next_step="list the storages with: dpps status",
+            rse=product.rse,
+        )
+    final_url = prefixes[product.rse] + product.lfn.name
+    if known is not None and known.content != product.content:
+        raise _taken(product)
+    found = _content(storage, final_url)
+    if found is None and known is not None and known.dataset is not None:
+        return  # published before, and this copy was freed since
+    if found is None:
+        storage.rename(product.temporary_url, final_url)
+        found = storage.read_back(final_url)
+        if found != product.content:
+            raise _damaged(product, found)
+    elif found != product.content:
+        raise _taken(product)
+
+
+def _content(storage: Storage, url: str) -> FileContent | None:
+    return None if storage.size_bytes(url) is None else storage.read_back(url)
+
+
+def _taken(product: ProductToPublish) -> Conflict:
+    return Conflict(
+        f"{product.lfn} exists with other content",
+        code="lfn-taken",
+        next_step="publish under a new pass number; a name is never reused",
+        lfn=product.lfn,
+        temporary_url=product.temporary_url,
+    )
+
+
+def _damaged(product: ProductToPublish, found: FileContent) -> DamagedFile:
+    return DamagedFile(
+        f"{product.lfn}: {product.rse} holds {found.size_bytes} bytes with adler32 {found.adler32}, the job "
+        f"wrote {product.content.size_bytes} bytes with adler32 {product.content.adler32}",
+        code="product-damaged",
+        next_step="run the task again",
+        lfn=product.lfn,
+        rse=product.rse,
+    )
