@@ -52,9 +52,9 @@ def plain_lines(matrix: Matrix) -> Iterator[str]:
 
 
 def count_of_tests(row: Row) -> str:
-    """Count a requirement's own tests by outcome; one without names its children instead."""
+    """Count a requirement's own tests by outcome; one without points to its parts."""
     if not row.tests:
-        return f"by its {len(row.children)} children" if row.children else "none"
+        return f"from its parts ({len(row.children)})" if row.children else "none"
     counts = Counter(test.outcome for test in row.tests)
     return ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items())
 
