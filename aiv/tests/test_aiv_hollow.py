@@ -5,7 +5,7 @@ import pytest
 from dpps_aiv.hollow import is_hollow
 
 HEAD = """
-import contextlib, functools
+import contextlib, functools, unittest.mock
 import pytest
 from hypothesis import given, strategies as st
 
@@ -27,6 +27,8 @@ def helper_that_does_nothing(value):
 
 def outside():
     return 1
+
+mock, mocked_call = unittest.mock.MagicMock(), unittest.mock.call
 
 """
 
@@ -78,6 +80,7 @@ def test_checking_tests_are_accepted(tmp_path: Path, body: str) -> None:
         "def test_it(): assert True",
         "def test_it(): print('assert')",
         "def test_it(): helper_that_does_nothing(1)",
+        "def test_it(): mock(1), mocked_call(1), len([]), undefined_name",
         "def test_it():\n    try: outside()\n    except ValueError: raise RuntimeError",
         "@decorated\ndef test_it(): outside()",
         "@given(st.integers())\ndef test_it(number): outside()",

@@ -160,17 +160,34 @@ def test_inherited_contract_suite_is_judged_where_it_is_written(project: pytest.
             def test_checked(self):
                 assert self.value()
 
+            def test_checked_by_a_method(self):
+                self.compare_values()
+
+            def compare_values(self):
+                assert self.value()
+
             def test_hollow(self):
                 self.value()
         """,
+        helpers="""
+        def compare(value):
+            assert value
+        """,
         test_adapter="""
         import pytest
+        from helpers import compare
         from suite import Suite
 
         @pytest.mark.verifies_usecase("UC-110-1.6")
         class TestAdapter(Suite):
             def value(self):
                 return 1
+
+            def test_checked_by_a_helper_elsewhere(self):
+                compare(self.value())
+
+            def test_checked_by_a_method_elsewhere(self):
+                self.compare_values()
         """,
     )
     project.syspathinsert()

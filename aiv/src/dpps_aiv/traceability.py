@@ -67,11 +67,14 @@ class Traceability:
             problem = self._problem_of(mark)
             if problem is not None:
                 yield f"{name}: {problem}"
-        if marks and isinstance(item, pytest.Function) and is_hollow(item.function, self._config.rootpath):
+        if marks and isinstance(item, pytest.Function) and self._is_hollow(item):
             yield (
                 f"{name}: claims to verify {_claimed(marks)} but checks nothing: "
                 "assert what it shows, or call a helper named assert*, check* or verify*"
             )
+
+    def _is_hollow(self, item: pytest.Function) -> bool:
+        return is_hollow(item.function, self._config.rootpath, item.cls)
 
     def _problem_of(self, mark: pytest.Mark) -> str | None:
         text = _claim(mark)
