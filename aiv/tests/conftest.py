@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytest_plugins = ["pytester"]
 
 type WriteRequirements = Callable[..., Path]
 
