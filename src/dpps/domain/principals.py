@@ -23,6 +23,8 @@ class Role(StrEnum):
     """Finds and retrieves."""
     AUDITOR = "auditor"
     """Reads everything, changes nothing."""
+    JOB = "job"
+    """One attempt at one task: may report on itself, and nothing else."""
 
 
 class Action(StrEnum):
@@ -50,6 +52,7 @@ _GRANTS: dict[Role, frozenset[Action]] = {
     ),
     Role.READER: frozenset({Action.READ, Action.WATCH}),
     Role.AUDITOR: frozenset({Action.READ, Action.WATCH}),
+    Role.JOB: frozenset({Action.REPORT_JOB}),
 }
 
 

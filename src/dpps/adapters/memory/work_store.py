@@ -309,9 +309,7 @@ class MemoryWorkStore:
         """Note that publishing failed for now."""
         with self._lock:
             created, entry = self._outbox[task]
-            later = replace(
-                entry, attempts=entry.attempts + 1, last_error=error, next_try_at=next_try_at
-            )
+            later = replace(entry, attempts=entry.attempts + 1, last_error=error, next_try_at=next_try_at)
             self._outbox[task] = (created, later)
 
     def published(self, task: str, products: Sequence[LineageEntry], at: datetime) -> None:
@@ -330,9 +328,9 @@ class MemoryWorkStore:
     def to_clean(self, *, limit: int) -> list[Job]:
         """Return ended jobs whose temporary files are to be deleted."""
         with self._lock:
-            return [
-                self._with_winner(known) for known in self._jobs.values() if self._is_rubbish(known)
-            ][:limit]
+            return [self._with_winner(known) for known in self._jobs.values() if self._is_rubbish(known)][
+                :limit
+            ]
 
     def _is_rubbish(self, job: Job) -> bool:
         finished = is_final(self._tasks[job.task].state)

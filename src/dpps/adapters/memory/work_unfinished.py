@@ -33,9 +33,7 @@ def unfinished_work(
     ready_limit: int,
 ) -> UnfinishedWork:
     """Return what is not finished in these records."""
-    active = {
-        name: known for name, known in productions.items() if known.state is ProductionState.ACTIVE
-    }
+    active = {name: known for name, known in productions.items() if known.state is ProductionState.ACTIVE}
     steps = [known for known in transformations.values() if known.production in active]
     by_production: dict[str, tuple[TransformationState, ...]] = {}
     for step in steps:

@@ -1,0 +1,177 @@
+"""Whether the steps of a production fit together and fit their CWL documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from dpps.domain.errors import InvalidInput
+from dpps.workload.definition import ProductionDefinition, TransformationDefinition
+from dpps.workload.grouping import GROUPINGS
+from dpps.workload.ports import Parameter, ProcessDescription
+
+__all__ = ["check_graph", "check_process", "filename_input", "streams_input"]
+
+
+def filename_input(output: str) -> str:
+    """Return the CWL input that, where a document has it, takes the file name of an output."""
+    return f"{output}_filename"
+
+
+def streams_input(name: str) -> str:
+    """Return the CWL input that, where a document has it, takes the further files of a group."""
+    return f"{name}_streams"
+
+
+def check_graph(production: ProductionDefinition) -> None:
+    """Check names, references and the absence of cycles.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the transformation and the key.
+    """
+    steps = {step.name: step for step in production.transformations}
+    if len(steps) < len(production.transformations):
+        names = [step.name for step in production.transformations]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise _invalid(production, "transformations", f"two transformations are named {', '.join(twice)}")
+    for step in production.transformations:
+        for name, given in step.inputs.items():
+            key = f"{step.name}.inputs.{name}"
+            if given.group.by not in GROUPINGS:
+                known = ", ".join(sorted(GROUPINGS))
+                raise _invalid(
+                    production,
+                    f"{key}.group.by",
+                    f"there is no grouping {given.group.by!r}; known are {known}",
+                )
+            if given.source:
+                _check_source(production, key, given.source, steps)
+        grouped = [name for name, given in step.inputs.items() if given.group.by != "all"]
+        if len(grouped) > 1:
+            raise _invalid(
+                production,
+                f"{step.name}.inputs",
+                f"{' and '.join(grouped)} are both divided into tasks; give all but one 'group: {{by: all}}'",
+            )
+    try:
+        TopologicalSorter({name: step.sources for name, step in steps.items()}).prepare()
+    except CycleError as wrong:
+        raise _invalid(
+            production, "transformations", f"they wait for one another: {' <- '.join(wrong.args[1])}"
+        ) from wrong
+
+
+def _check_source(
+    production: ProductionDefinition, key: str, source: str, steps: Mapping[str, TransformationDefinition]
+) -> None:
+    name, output = source.split(".")
+    if name not in steps:
+        raise _invalid(production, f"{key}.from", f"there is no transformation {name!r}")
+    if output not in steps[name].outputs:
+        known = ", ".join(steps[name].outputs)
+        raise _invalid(
+            production, f"{key}.from", f"transformation {name!r} has no output {output!r}; it has {known}"
+        )
+
+
+def check_process(
+    production: ProductionDefinition, step: TransformationDefinition, process: ProcessDescription
+) -> None:
+    """Check a step against its CWL document: names, kinds, and that nothing is missing.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the transformation, the key and what the document offers.
+    """
+    for name in step.inputs:
+        known = _known(production, f"{step.name}.inputs", name, process.inputs)
+        if not known.types & {"File", "File[]"}:
+            raise _invalid(
+                production,
+                f"{step.name}.inputs.{name}",
+                f"the CWL input takes {_types(known)}, not files; give its value under 'parameters'",
+            )
+    for name, value in step.parameters.items():
+        known = _known(production, f"{step.name}.parameters", name, process.inputs)
+        if name in step.inputs:
+            raise _invalid(production, f"{step.name}.parameters.{name}", "it is given under 'inputs' too")
+        if not _fits(value, known):
+            raise _invalid(
+                production,
+                f"{step.name}.parameters.{name}",
+                f"the CWL input takes {_types(known)}, and {value!r} is not that",
+            )
+    for name in step.outputs:
+        known = _known(production, f"{step.name}.outputs", name, process.outputs)
+        if "File" not in known.types:
+            raise _invalid(
+                production, f"{step.name}.outputs.{name}", f"the CWL output is {_types(known)}, not one File"
+            )
+    filled = {filename_input(name) for name in step.outputs} | set(step.inputs) | set(step.parameters)
+    missing = [name for name, known in process.inputs.items() if known.is_required and name not in filled]
+    if missing:
+        raise _invalid(
+            production,
+            f"{step.name}.parameters",
+            f"the CWL document needs values for {', '.join(sorted(missing))}",
+        )
+
+
+def _known(
+    production: ProductionDefinition, key: str, name: str, offered: Mapping[str, Parameter]
+) -> Parameter:
+    if name not in offered:
+        raise _invalid(
+            production,
+            f"{key}.{name}",
+            f"the CWL document has no such name; it has {', '.join(sorted(offered)) or 'none'}",
+        )
+    return offered[name]
+
+
+def _types(parameter: Parameter) -> str:
+    return " or ".join(sorted(parameter.types - {"null"}))
+
+
+def _fits(value: object, parameter: Parameter) -> bool:
+    if "Any" in parameter.types:
+        return True
+    return bool(parameter.types & set(_kinds(value)))
+
+
+def _kinds(value: object) -> Iterable[str]:
+    """Return the CWL types that a YAML value may stand for."""
+    if value is None:
+        return ("null",)
+    if isinstance(value, bool):
+        return ("boolean",)
+    if isinstance(value, int):
+        return ("int", "long", "float", "double")
+    if isinstance(value, float):
+        return ("float", "double")
+    if isinstance(value, str):
+        return ("string", "enum")
+    if isinstance(value, list):
+        kinds = [set(_kinds(item)) for item in value]
+        return [f"{kind}[]" for kind in set.intersection(*kinds)] if kinds else _EMPTY_LISTS
+    if isinstance(value, Mapping) and value.get("class") == "File":
+        return ("File",)
+    return ("record",)
+
+
+_EMPTY_LISTS = [
+    f"{kind}[]" for kind in ("boolean", "int", "long", "float", "double", "string", "enum", "File", "record")
+]
+
+
+def _invalid(production: ProductionDefinition, key: str, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"production {production.production!r}: {key}: {why}",
+        code="production-invalid",
+        next_step="correct the production file and submit again; nothing was submitted",
+        production=production.production,
+        key=key,
+    )

@@ -1,0 +1,139 @@
+"""What a production consists of, once its documents are packed: the form that is kept and sent.
+
+Nothing in it points outside: CWL documents are packed, configuration files are inside.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "Group",
+    "Identifier",
+    "InputDefinition",
+    "OutputDefinition",
+    "ProductionDefinition",
+    "Resources",
+    "TransformationDefinition",
+]
+
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_PRODUCT = re.compile(r"[A-Za-z0-9]+(/[A-Za-z0-9]+){1,3}")
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9]+)+")
+
+
+def _identifier(text: str) -> str:
+    if not _IDENTIFIER.fullmatch(text):
+        raise ValueError(
+            "use 1 to 40 lower-case letters, digits, '-' or '_', beginning with a letter or digit"
+        )
+    return text
+
+
+def _product(text: str) -> str:
+    if not _PRODUCT.fullmatch(text):
+        raise ValueError(
+            "write a product type as level/division/association/type, e.g. DL1/Event/Telescope/AirShower"
+        )
+    return text
+
+
+def _suffix(text: str) -> str:
+    if not _SUFFIX.fullmatch(text):
+        raise ValueError("write a suffix like .h5 or .fits.gz")
+    return text
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Group(_Strict):
+    """How inputs are divided into tasks."""
+
+    by: str = "each"
+    """Name of a grouping: ``each``, ``all``, ``observation``, ``telescope-chunk``."""
+
+
+class InputDefinition(_Strict):
+    """Where the files of one CWL input come from."""
+
+    query: str | None = None
+    """Metadata query on the catalogue, evaluated once, when the production is submitted."""
+    source: str | None = Field(default=None, alias="from")
+    """Output of another transformation of this production: ``<transformation>.<output>``."""
+    group: Group = Group()
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.query is None) == (self.source is None):
+            raise ValueError("give either 'query' or 'from', and not both")
+        if self.source is not None and len(self.source.split(".")) != 2:
+            raise ValueError("write 'from' as <transformation>.<output>")
+        return self
+
+
+class OutputDefinition(_Strict):
+    """What one CWL output is, as a product of the observatory."""
+
+    product: Annotated[str, AfterValidator(_product)]
+    """Product type: level/division/association/type."""
+    suffix: Annotated[str, AfterValidator(_suffix)] = ".h5"
+    """Ending of the file name."""
+
+
+class Resources(_Strict):
+    """What a job of a transformation may use."""
+
+    cores: int = Field(default=1, ge=1, le=256)
+    memory_bytes: int = Field(default=4_000_000_000, ge=50_000_000)
+    """Resident memory of all processes of the job together; more ends it (``memlimit``)."""
+    wall_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400)
+    """A job that runs longer is ended (``maxjobduration``)."""
+
+
+class TransformationDefinition(_Strict):
+    """One step: a CWL process, where its inputs come from, and what its outputs are."""
+
+    name: Identifier
+    process: dict[str, Any]
+    """Packed CWL document."""
+    inputs: dict[str, InputDefinition] = Field(min_length=1)
+    outputs: dict[str, OutputDefinition] = Field(min_length=1)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Values of the other CWL inputs, the same for every task; a configuration file is
+    ``{"class": "File", "location": "<name in configuration_files>"}``."""
+    configuration_files: dict[str, str] = Field(default_factory=dict)
+    """Content of small files by name, base64."""
+    resources: Resources = Resources()
+    environment: Identifier = "pipelines"
+    pass_number: int = Field(default=1, ge=1, le=999)
+    """Part of the names of the products: 1 for the first processing, one more for each reprocessing."""
+
+    @property
+    def driver(self) -> str:
+        """Input whose groups make the tasks: the first that is not taken whole by every task."""
+        grouped = [name for name, given in self.inputs.items() if given.group.by != "all"]
+        return grouped[0] if grouped else next(iter(self.inputs))
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Names of the transformations that this one reads from."""
+        return frozenset(given.source.split(".")[0] for given in self.inputs.values() if given.source)
+
+
+class ProductionDefinition(_Strict):
+    """A whole production."""
+
+    production: Identifier
+    priority: int = Field(default=5, ge=0, le=9)
+    """Greater runs first."""
+    transformations: tuple[TransformationDefinition, ...] = Field(min_length=1)

@@ -1,0 +1,252 @@
+"""What a production would do: checked, inputs found, tasks and product names known, nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dpps.data.ports import Catalogue
+from dpps.data.query import find_files
+from dpps.domain.errors import Conflict, InvalidInput
+from dpps.domain.files import ArchivedFile
+from dpps.domain.names import Lfn
+from dpps.domain.principals import Action, Principal, authorize
+from dpps.workload.checking import check_graph, check_process, streams_input
+from dpps.workload.definition import ProductionDefinition, TransformationDefinition
+from dpps.workload.grouping import group_files
+from dpps.workload.outputs import describe_outputs, planned_activity
+from dpps.workload.ports import Parameter, Processes
+from dpps.workload.records import NewTask, TaskInputs
+
+__all__ = ["InputPlan", "Plan", "TransformationPlan", "check_group_size", "plan_production"]
+
+_PASS_MAX = 999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputPlan:
+    """What feeds one CWL input."""
+
+    name: str
+    origin: str
+    """The query, or ``from <transformation>.<output>``."""
+    group_by: str
+    files: int | None
+    """Number of files found; None when they do not exist yet."""
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformationPlan:
+    """What one transformation would do."""
+
+    name: str
+    inputs: tuple[InputPlan, ...]
+    tasks: tuple[NewTask, ...]
+    """Tasks that can be made now; the others follow from the products of earlier transformations."""
+    fixed_inputs: TaskInputs
+    output_names: tuple[str, ...]
+    """LFNs that the tasks made now will give."""
+    product_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a production would do."""
+
+    definition: ProductionDefinition
+    transformations: tuple[TransformationPlan, ...]
+
+
+def plan_production(
+    principal: Principal,
+    catalogue: Catalogue,
+    processes: Processes,
+    definition: ProductionDefinition,
+    *,
+    pass_is_given: bool,
+    vo: str,
+    now: datetime,
+) -> Plan:
+    """Check a production and find its inputs.
+
+    Parameters
+    ----------
+    principal : Principal
+        Who asks.
+    catalogue : Catalogue
+        Where inputs are looked for.
+    processes : Processes
+        Knows the CWL documents.
+    definition : ProductionDefinition
+        The production.
+    pass_is_given : bool
+        Whether the pass of the products is prescribed; else the first whose names are free is taken.
+    vo : str
+        Virtual organisation, first component of the products' names.
+    now : datetime
+        The time.
+
+    Raises
+    ------
+    NotAuthorized
+        When the principal may not submit productions.
+    InvalidInput
+        When something does not fit, or a query finds nothing.
+    Conflict
+        When products of the prescribed pass exist already.
+    """
+    authorize(principal, Action.SUBMIT, f"production {definition.production}")
+    check_graph(definition)
+    grouped: list[_Grouped] = []
+    for step in definition.transformations:
+        description = processes.describe(step.process)
+        check_process(definition, step, description)
+        grouped.append(_group(principal, catalogue, step, description.inputs))
+    passes = [definition.transformations[0].pass_number] if pass_is_given else list(range(1, _PASS_MAX + 1))
+    for number in passes:
+        steps = [step.model_copy(update={"pass_number": number}) for step in definition.transformations]
+        names = [_output_names(step, group, vo, now) for step, group in zip(steps, grouped, strict=True)]
+        _check_distinct(definition, names)
+        taken = _taken(catalogue, [name for own in names for name in own])
+        if not taken:
+            return Plan(
+                definition=definition.model_copy(update={"transformations": tuple(steps)}),
+                transformations=tuple(
+                    _transformation_plan(step, group, own)
+                    for step, group, own in zip(steps, grouped, names, strict=True)
+                ),
+            )
+    raise Conflict(
+        f"products of pass {passes[-1]} exist already, e.g. {taken[0]}",
+        code="pass-taken",
+        next_step="leave out 'pass' in the production file: the next free one is taken",
+        production=definition.production,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Grouped:
+    found: Mapping[str, tuple[ArchivedFile, ...]]
+    """Files by input, for inputs that a query gives."""
+    groups: tuple[tuple[ArchivedFile, ...], ...]
+    """Files of the driving input by task, when all inputs of the step are there."""
+
+
+def _group(
+    principal: Principal,
+    catalogue: Catalogue,
+    step: TransformationDefinition,
+    parameters: Mapping[str, Parameter],
+) -> _Grouped:
+    found = {}
+    for name, given in step.inputs.items():
+        if given.query is not None:
+            files = tuple(find_files(principal, catalogue, given.query))
+            if not files:
+                raise InvalidInput(
+                    f"transformation {step.name!r}: the query of input {name!r} finds no file: {given.query}",
+                    code="query-empty",
+                    next_step=f'try it: dpps data find "{given.query}"',
+                    transformation=step.name,
+                )
+            found[name] = files
+    if step.driver not in found:
+        return _Grouped(found=found, groups=())
+    groups = group_files(step.inputs[step.driver].group.by, found[step.driver])
+    for group in groups:
+        check_group_size(step, step.driver, len(group), parameters)
+    for name, files in found.items():
+        if name != step.driver:
+            check_group_size(step, name, len(files), parameters)
+    return _Grouped(found=found, groups=tuple(groups) if len(found) == len(step.inputs) else ())
+
+
+def check_group_size(
+    step: TransformationDefinition, name: str, number: int, parameters: Mapping[str, Parameter]
+) -> None:
+    """Check that a CWL input can take so many files.
+
+    Raises
+    ------
+    InvalidInput
+        When it takes one file and its document has no ``<input>_streams`` for the others.
+    """
+    if number == 1 or "File[]" in parameters[name].types:
+        return
+    streams = parameters.get(streams_input(name))
+    if streams is None or "File[]" not in streams.types:
+        raise InvalidInput(
+            f"transformation {step.name!r}: input {name!r} takes one file, and a group has {number}",
+            code="group-too-large",
+            next_step="group by 'each', or use a document whose input takes File[]",
+            transformation=step.name,
+        )
+
+
+def _inputs_of(step: TransformationDefinition, grouped: _Grouped, group: Sequence[ArchivedFile]) -> NewTask:
+    inputs = {
+        name: tuple(file.lfn.name for file in (group if name == step.driver else files))
+        for name, files in grouped.found.items()
+    }
+    return NewTask(inputs=inputs, driver=step.driver)
+
+
+def _output_names(
+    step: TransformationDefinition, grouped: _Grouped, vo: str, now: datetime
+) -> tuple[Lfn, ...]:
+    common = [file for name, files in grouped.found.items() if name != step.driver for file in files]
+    activity = planned_activity(step, now)
+    return tuple(
+        product.lfn
+        for group in grouped.groups
+        for product in describe_outputs(step, [*group, *common], activity, vo=vo).values()
+    )
+
+
+def _check_distinct(definition: ProductionDefinition, names: Sequence[Sequence[Lfn]]) -> None:
+    seen: set[Lfn] = set()
+    for step, own in zip(definition.transformations, names, strict=True):
+        for name in own:
+            if name in seen:
+                raise InvalidInput(
+                    f"transformation {step.name!r}: two tasks would give the same product {name}",
+                    code="product-twice",
+                    next_step="group their inputs together (group: {by: observation}), or narrow the query",
+                    lfn=name,
+                )
+            seen.add(name)
+
+
+def _taken(catalogue: Catalogue, names: Sequence[Lfn]) -> list[Lfn]:
+    known = catalogue.files(names) if names else []
+    return [name for name, file in zip(names, known, strict=True) if file is not None]
+
+
+def _transformation_plan(
+    step: TransformationDefinition, grouped: _Grouped, names: tuple[Lfn, ...]
+) -> TransformationPlan:
+    return TransformationPlan(
+        name=step.name,
+        inputs=tuple(
+            InputPlan(
+                name=name,
+                origin=given.query if given.query is not None else f"from {given.source}",
+                group_by=given.group.by,
+                files=len(grouped.found[name]) if name in grouped.found else None,
+                size_bytes=sum(file.content.size_bytes for file in grouped.found[name])
+                if name in grouped.found
+                else None,
+            )
+            for name, given in step.inputs.items()
+        ),
+        tasks=tuple(_inputs_of(step, grouped, group) for group in grouped.groups),
+        fixed_inputs={
+            name: tuple(file.lfn.name for file in files)
+            for name, files in grouped.found.items()
+            if name != step.driver
+        },
+        output_names=tuple(name.name for name in names),
+        product_types=tuple(output.product for output in step.outputs.values()),
+    )
