@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from sqlalchemy import Engine, exc
@@ -47,10 +48,9 @@ def _follow(engine: Engine, wake: Callable[[], None], ended: threading.Event) ->
 
 def _receive(engine: Engine, wake: Callable[[], None], ended: threading.Event) -> None:
     with engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        # A connection that listens must not go back to the pool.
         connection.detach()
-        raw = connection.connection.driver_connection
-        if raw is None:
-            return
         raw.autocommit = True
         raw.execute(f"LISTEN {CHANNEL}")
         wake()
