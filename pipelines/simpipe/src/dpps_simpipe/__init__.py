@@ -1,0 +1,5 @@
+"""SimPipe: simulated showers and observations."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,103 @@
+"""``dpps-simpipe-toy``: write a toy hand-over."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dpps_simpipe.toy.observation import LABEL, ToyError
+
+if TYPE_CHECKING:
+    from dpps_simpipe.toy.handover import HandOver
+
+__all__ = ["main"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="dpps-simpipe-toy",
+        description=(
+            f"Write a {LABEL} observation of four LSTs as the telescopes' acquisition "
+            "system hands it over: DL0 streams and trigger links. No physics."
+        ),
+    )
+    parser.add_argument("--output", type=Path, required=True, help="hand-over folder")
+    parser.add_argument("--events", type=int, default=20, help="number of showers")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same files")
+    parser.add_argument("--scope", default="acada", help="scope of the logical file names")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+@contextmanager
+def _library_output_on_stderr() -> Iterator[None]:
+    """Keep standard output for the result: the zfits library prints on it."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def _summary(hand_over: "HandOver") -> dict[str, object]:
+    """Give the result in plain values."""
+    return {
+        "label": LABEL,
+        "seed": hand_over.observation.seed,
+        "sb_id": hand_over.observation.sb_id,
+        "obs_id": hand_over.observation.obs_id,
+        "events": hand_over.n_events,
+        "files": [str(path) for path in hand_over.files],
+        "bytes": sum(path.stat().st_size for path in hand_over.files),
+        "triggers": [str(path) for path in hand_over.triggers],
+        "truth": str(hand_over.truth),
+    }
+
+
+def _print(summary: dict[str, object], *, as_json: bool) -> None:
+    """Print the result."""
+    if as_json:
+        print(json.dumps(summary, indent=2))
+        return
+    for key, value in summary.items():
+        lines = value if isinstance(value, list) else [value]
+        for line in lines:
+            print(f"{key}: {line}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        Command-line arguments; None: those of the process.
+
+    Returns
+    -------
+    int
+        0, or 1 after an error that is printed on standard error.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    from dpps_simpipe.toy.handover import make_hand_over
+
+    try:
+        with _library_output_on_stderr():
+            hand_over = make_hand_over(
+                options.output, n_events=options.events, seed=options.seed, scope=options.scope
+            )
+    except (ToyError, OSError) as error:
+        print(f"dpps-simpipe-toy: {error}", file=sys.stderr)
+        return 1
+    _print(_summary(hand_over), as_json=options.json)
+    return 0

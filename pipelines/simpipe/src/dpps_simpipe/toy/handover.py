@@ -1,0 +1,221 @@
+"""A hand-over folder in the form of the telescopes' acquisition system (ACADA).
+
+Data files come first, complete and flushed to disk, under their final name; the
+trigger links that say "this file is ready" come last.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpps_simpipe import __version__
+from dpps_simpipe.toy.observation import LABEL, ToyError, ToyObservation, observation_of_seed
+from dpps_simpipe.toy.showers import ShowerImager, ToyShower, draw_showers
+from dpps_simpipe.toy.streams import (
+    SubarrayEvent,
+    TelescopeEvent,
+    write_subarray_stream,
+    write_telescope_stream,
+    write_trigger_stream,
+)
+
+__all__ = ["HandOver", "make_hand_over"]
+
+_LOGGER = logging.getLogger(__name__)
+
+#: The virtual organisation, first component of every logical file name.
+_ORGANISATION = "ctao"
+_SITE = "ctao-north"
+_ARRAY = "ARRAY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """What was written."""
+
+    observation: ToyObservation
+    n_events: int
+    #: Data files, subarray stream first.
+    files: tuple[Path, ...]
+    #: Trigger links, one for each data file.
+    triggers: tuple[Path, ...]
+    #: True directions, cores and energies (ECSV), outside the tree of data.
+    truth: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folders:
+    """Where the files of one observation go."""
+
+    output: Path
+    scope: str
+    observation: ToyObservation
+
+    def event_file(self, element: str, stem: str, suffix: str) -> Path:
+        """Give the path of a data file.
+
+        Parameters
+        ----------
+        element : str
+            Array element (``LSTN-01``) or ``ARRAY``.
+        stem : str
+            Source of the stream (``TEL001_SDH0000``).
+        suffix : str
+            Kind of content (``TEL_SHOWER``).
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        block = self.observation
+        name = (
+            f"{stem}_{block.start:%Y%m%dT%H%M%S}_SBID{block.sb_id:019d}"
+            f"_OBSID{block.obs_id:019d}_{suffix}_CHUNK000.fits.fz"
+        )
+        root = self.output / _ORGANISATION / self.scope / "DL0" / element / _SITE / "event"
+        return root / f"{block.start:%Y/%m/%d}" / name
+
+
+def _check(n_events: int, scope: str) -> None:
+    """Refuse what cannot become a hand-over.
+
+    Raises
+    ------
+    ToyError
+        If there is no event or the scope is not one path component.
+    """
+    if n_events < 1:
+        raise ToyError(f"{n_events} events asked for: ask for at least one")
+    if not scope or Path(scope).name != scope or scope in {".", ".."}:
+        raise ToyError(f"scope {scope!r} is not one path component: give a name such as 'acada'")
+
+
+def _subarray_events(
+    showers: Sequence[ToyShower], telescopes: dict[int, list[TelescopeEvent]]
+) -> list[SubarrayEvent]:
+    """Collect which telescopes saw each shower; a shower that none saw is left out."""
+    seen: dict[int, list[int]] = {}
+    for tel_id, events in sorted(telescopes.items()):
+        for event in events:
+            seen.setdefault(event.event_id, []).append(tel_id)
+    return [
+        SubarrayEvent(
+            event_id=shower.event_id,
+            after_start_nanoseconds=shower.after_start_nanoseconds,
+            tel_ids=tuple(seen[shower.event_id]),
+        )
+        for shower in showers
+        if shower.event_id in seen
+    ]
+
+
+def _write_truth(path: Path, observation: ToyObservation, showers: Sequence[ToyShower]) -> None:
+    """Write the true values, labelled."""
+    from astropy.table import Table
+
+    # Names and units of the simulated quantities in ctapipe's tables.
+    rows = [
+        {
+            "obs_id": observation.obs_id,
+            "event_id": shower.event_id,
+            "true_energy": shower.energy_tev,
+            "true_alt": shower.altitude_deg,
+            "true_az": shower.azimuth_deg,
+            "true_core_x": shower.core_x_m,
+            "true_core_y": shower.core_y_m,
+        }
+        for shower in showers
+    ]
+    units = {
+        "true_energy": "TeV",
+        "true_alt": "deg",
+        "true_az": "deg",
+        "true_core_x": "m",
+        "true_core_y": "m",
+    }
+    table = Table(rows=rows, units=units)
+    table.meta = {
+        "label": LABEL,
+        "description": f"{LABEL} showers: true values; energies are labels, no physics",
+        "seed": observation.seed,
+        "sb_id": observation.sb_id,
+        "obs_id": observation.obs_id,
+        "pointing_altitude_deg": observation.pointing_altitude_deg,
+        "pointing_azimuth_deg": observation.pointing_azimuth_deg,
+        "generator": f"dpps-simpipe {__version__}",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.write(path, format="ascii.ecsv", overwrite=True)
+
+
+def _link_triggers(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Put the trigger link beside each file."""
+    triggers = []
+    for path in files:
+        trigger = path.with_name(f"{path.name}.trigger")
+        trigger.symlink_to(path.name)
+        triggers.append(trigger)
+    return tuple(triggers)
+
+
+def make_hand_over(
+    output: Path, *, n_events: int, seed: int, scope: str = "acada"
+) -> HandOver:
+    """Write a toy observation of the four LSTs of CTAO-North.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        Hand-over folder; the data go to ``<output>/ctao/<scope>/DL0/...``, the
+        truth to ``<output>/truth/``.
+    n_events : int
+        Number of showers, at least 1.
+    seed : int
+        The same seed gives the same files; other seeds other identifiers.
+    scope : str
+        Second component of the logical file names.
+
+    Returns
+    -------
+    HandOver
+
+    Raises
+    ------
+    ToyError
+        If an argument is out of range, or a file exists.
+    """
+    _check(n_events, scope)
+    observation = observation_of_seed(seed)
+    folders = _Folders(output=output, scope=scope, observation=observation)
+    showers = draw_showers(observation, n_events)
+    telescopes = ShowerImager(observation).telescope_events(showers)
+    array_events = _subarray_events(showers, telescopes)
+    source = f"SUB{observation.subarray_id:03d}_SWAT000"
+    files = [
+        write_subarray_stream(
+            folders.event_file(_ARRAY, source, "SUBARRAY"),
+            observation=observation,
+            events=array_events,
+        ),
+        write_trigger_stream(
+            folders.event_file(_ARRAY, source, "TEL"),
+            observation=observation,
+            events=array_events,
+        ),
+    ]
+    for tel_id, events in telescopes.items():
+        path = folders.event_file(f"LSTN-{tel_id:02d}", f"TEL{tel_id:03d}_SDH0000", "TEL_SHOWER")
+        files.append(
+            write_telescope_stream(path, tel_id=tel_id, observation=observation, events=events)
+        )
+        _LOGGER.info("%s stream of LST %d: %d events", LABEL, tel_id, len(events))
+    truth = output / "truth" / "truth.ecsv"
+    _write_truth(truth, observation, showers)
+    return HandOver(
+        observation=observation,
+        n_events=len(array_events),
+        files=tuple(files),
+        triggers=_link_triggers(files),
+        truth=truth,
+    )
