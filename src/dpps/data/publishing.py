@@ -130,6 +130,8 @@ def _bring_to_final_name(
             raise _damaged(product, found)
     elif found != product.content:
         raise _taken(product)
+    else:
+        storage.delete(product.temporary_url)  # killed before, between the two halves of a move
 
 
 def _content(storage: Storage, url: str) -> FileContent | None:

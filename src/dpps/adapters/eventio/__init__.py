@@ -1,0 +1,1 @@
+"""Files in the eventio format of sim_telarray, read with ``eventio``."""

@@ -1,0 +1,1 @@
+"""DL0 streams as compressed FITS tables, read with ``astropy``."""
