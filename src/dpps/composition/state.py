@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -123,11 +124,22 @@ class StateFolder:
     def ensure_secret(self, name: str) -> str:
         """Return a secret, making a random one on first use."""
         path = self.root / "secrets" / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return self.secret(name)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(secrets.token_urlsafe(32))
+        if not path.exists():
+            # Linked into place when complete: being killed here must not leave an empty secret behind.
+            temporary = self._write_secret(name, secrets.token_urlsafe(32))
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(temporary)
+            temporary.unlink()
         return self.secret(name)
+
+    def set_secret(self, name: str, value: str) -> None:
+        """Replace a secret, whole or not at all."""
+        self._write_secret(name, value).replace(self.root / "secrets" / name)
+
+    def _write_secret(self, name: str, value: str) -> Path:
+        temporary = self.root / "secrets" / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(value)
+        return temporary

@@ -1,0 +1,112 @@
+"""``dpps up``, ``down``, ``status``, ``logs``, ``doctor``: the system as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dpps.cli.output import emit_json, emit_table, json_option, state_folder, state_option
+
+if TYPE_CHECKING:
+    from dpps.ops.status import ServiceStatus, SystemStatus
+
+__all__ = ["doctor", "down", "logs", "status", "up"]
+
+
+@click.command()
+@state_option
+@click.option(
+    "--only", multiple=True, metavar="SERVICE", help="Start this service and what it needs (repeatable)."
+)
+@click.option(
+    "--database-url",
+    envvar="DPPS_DATABASE_URL",
+    metavar="URL",
+    help="Use a PostgreSQL run by others: postgresql://user:password@host:port/ "
+    "(environment: DPPS_DATABASE_URL, which keeps the password off the command line).",
+)
+@json_option
+def up(only: tuple[str, ...], database_url: str | None, as_json: bool) -> None:
+    """Start the whole system and wait until it is ready."""
+    from dpps.cli.progress import show_changes
+    from dpps.ops.lifecycle import start
+
+    folder = state_folder()
+    with show_changes(quiet=as_json) as report:
+        started = start(folder, report=report, only=only, database_url=database_url)
+    if as_json:
+        emit_json({"already_running": started.already_running, **started.status.model_dump(mode="json")})
+        return
+    word = "already running" if started.already_running else "ready"
+    click.echo(f"{word}: {folder.root}   (stop it with: dpps down --state {folder.root})")
+
+
+@click.command()
+@state_option
+@json_option
+def down(as_json: bool) -> None:
+    """Stop the system, cleanly and completely."""
+    from dpps.cli.progress import show_changes
+    from dpps.ops.lifecycle import stop
+
+    folder = state_folder()
+    with show_changes(quiet=as_json) as report:
+        was_running = stop(folder, report=report)
+    if as_json:
+        emit_json({"was_running": was_running, "state_folder": str(folder.root)})
+        return
+    click.echo(f"{'stopped' if was_running else 'not running'}: {folder.root}")
+
+
+@click.command()
+@state_option
+@json_option
+def status(as_json: bool) -> int:
+    """Show each service: state and why, memory, uptime, address. Exit code 1 when not all is ready."""
+    from dpps.ops.status import read_status
+
+    found = read_status(state_folder(), measure=True)
+    if found is None:
+        emit_json({"running": False, "services": []}) if as_json else click.echo("not running")
+        return 1
+    if as_json:
+        emit_json({"ready": found.ready, **found.model_dump(mode="json")})
+    else:
+        _show_status(found)
+    return 0 if found.ready else 1
+
+
+def _show_status(found: SystemStatus) -> None:
+    columns = ("service", "state", "memory", "uptime", "restarts", "address", "why")
+    emit_table(columns, [_row(service) for service in found.services], empty="no services")
+    measured = [service.memory_bytes or 0 for service in found.services]
+    total = sum(measured) + (found.supervisor_memory_bytes or 0)
+    click.echo(
+        f"memory of the whole system: {total / 1024**2:.0f} MB (proportional set size, supervisor included)",
+        err=True,
+    )
+
+
+def _row(service: ServiceStatus) -> dict[str, object]:
+    from dpps.cli.progress import duration
+
+    return {
+        "service": service.name,
+        "state": service.state.value,
+        "memory": f"{service.memory_bytes / 1024**2:.0f} MB" if service.memory_bytes else "",
+        "uptime": duration(service.uptime_seconds) if service.uptime_seconds is not None else "",
+        "restarts": service.restarts,
+        "address": service.address,
+        "why": service.reason,
+    }
+
+
+@click.command()
+def logs() -> None:
+    """Show or follow the logs of the services."""
+
+
+@click.command()
+def doctor() -> None:
+    """Say what is missing and the command that mends it."""

@@ -1,0 +1,234 @@
+"""Everything that must be true before the first service starts: folder, ports, secrets, configuration."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from dpps.composition.instance import Instance, SiteStorage
+from dpps.composition.state import StateFolder
+from dpps.domain.errors import DppsError, InvalidInput, NotFound, StorageFull
+from dpps.domain.sites import DEFAULT_SITES
+from dpps.ops import ports
+from dpps.ops.postgres import ensure_cluster
+from dpps.ops.programs import ServiceUser, memcached, postgres_programs, service_user
+from dpps.ops.rucio_config import write_rucio_configuration
+from dpps.ops.table import ENDPOINT_NAMES
+
+__all__ = [
+    "LEAST_FREE_BYTES",
+    "check_folder",
+    "check_ports",
+    "load_or_create_instance",
+    "open_folder",
+    "prepare",
+]
+
+LEAST_FREE_BYTES = 512 * 1024**2
+_FOLDERS = ("config", "handover", "work", "logs", "run", "storage")
+
+
+def prepare(folder: StateFolder, database_url: str | None = None) -> Instance:
+    """Bring a state folder to the point where the services can start; idempotent.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The folder; made when absent.
+    database_url : str, optional
+        A PostgreSQL run by others, ``postgresql://user:password@host:port/``.
+
+    Raises
+    ------
+    DppsError
+        One error that names what is wrong and the next step.
+    """
+    try:
+        for site in DEFAULT_SITES:
+            folder.storage(site.name).mkdir(exist_ok=True)
+        user = None if database_url else service_user()
+        check_folder(folder, user)
+        instance = load_or_create_instance(folder, database_url)
+        if not instance.database_url:
+            folder.ensure_secret("postgres")
+            ensure_cluster(folder, postgres_programs(folder.database), user)
+        write_rucio_configuration(instance, folder)
+    except OSError as failure:
+        raise _explained(failure, folder) from failure
+    return instance
+
+
+def open_folder(folder: StateFolder) -> None:
+    """Make the state folder and the folders in it, unless they are there.
+
+    Raises
+    ------
+    InvalidInput
+        When it is a file, not ours, not empty without being a system, or cannot be written.
+    StorageFull
+        When the disk is full.
+    """
+    try:
+        _refuse_strange_folder(folder.root)
+        folder.root.mkdir(parents=True, exist_ok=True)
+        for name in _FOLDERS:
+            (folder.root / name).mkdir(exist_ok=True)
+    except OSError as failure:
+        raise _explained(failure, folder) from failure
+
+
+def _refuse_strange_folder(root: Path) -> None:
+    """Refuse, before anything is written, what cannot become or is not a state folder of ours."""
+    if root.exists() and not root.is_dir():
+        raise InvalidInput(
+            f"{root} is a file, not a folder",
+            code="state-not-a-folder",
+            next_step="name another folder with --state",
+            path=root,
+        )
+    if root.exists() and root.stat().st_uid != os.geteuid():
+        raise InvalidInput(
+            f"{root} belongs to another user (number {root.stat().st_uid})",
+            code="state-not-ours",
+            next_step="run as that user, or name another folder with --state",
+            path=root,
+        )
+    if root.exists() and any(root.iterdir()) and not (root / "config").is_dir():
+        raise InvalidInput(
+            f"{root} is not empty and holds no system",
+            code="state-not-a-system",
+            next_step="name an empty or a new folder with --state",
+            path=root,
+        )
+
+
+def check_folder(folder: StateFolder, user: ServiceUser | None) -> None:
+    """Refuse a folder without room, or one that the service user cannot enter.
+
+    Raises
+    ------
+    StorageFull
+        When less than `LEAST_FREE_BYTES` are free.
+    InvalidInput
+        Naming the folder on the way that is closed, and the command that opens it.
+    """
+    free_bytes = shutil.disk_usage(folder.root).free
+    if free_bytes < LEAST_FREE_BYTES:
+        raise StorageFull(
+            f"only {free_bytes // 1024**2} MB are free at {folder.root}; "
+            f"{LEAST_FREE_BYTES // 1024**2} MB are needed to start",
+            next_step=f"make room (df -h {folder.root}), or name another folder with --state",
+            path=folder.root,
+        )
+    if user is None:
+        return
+    for path in [*reversed(folder.root.parents), folder.root]:
+        if not _can_enter(path, user):
+            raise InvalidInput(
+                f"the service user {user.name!r} cannot enter {path}, so PostgreSQL cannot run below it",
+                code="state-not-enterable",
+                next_step=f"run: chmod o+x {path}   (or name another folder with --state, e.g. /var/lib/dpps)",
+                path=path,
+            )
+
+
+def _can_enter(path: Path, user: ServiceUser) -> bool:
+    answer = subprocess.run(
+        ["test", "-x", str(path)], user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False
+    )
+    return answer.returncode == 0
+
+
+def load_or_create_instance(folder: StateFolder, database_url: str | None) -> Instance:
+    """Return the description of the system with every port chosen and every site known."""
+    try:
+        instance = Instance.load(folder)
+    except NotFound:
+        instance = Instance()
+    wanted = [name for name in ENDPOINT_NAMES if name != "cache" or memcached()]
+    missing = [name for name in wanted if name not in instance.endpoints]
+    taken = [endpoint.port for endpoint in instance.endpoints.values()]
+    complete = instance.model_copy(
+        update={
+            "endpoints": {**instance.endpoints, **ports.choose(missing, taken)},
+            "sites": instance.sites or _default_sites(folder),
+            "database_url": _without_password(folder, database_url) or instance.database_url,
+        }
+    )
+    if complete != instance:
+        complete.save(folder)
+    return complete
+
+
+def _default_sites(folder: StateFolder) -> tuple[SiteStorage, ...]:
+    return tuple(
+        SiteStorage(
+            rse=site.name,
+            onsite=site.onsite,
+            country=site.country,
+            latitude_deg=site.latitude_deg,
+            longitude_deg=site.longitude_deg,
+            url_prefix=f"file://localhost{folder.storage(site.name)}",
+        )
+        for site in DEFAULT_SITES
+    )
+
+
+def _without_password(folder: StateFolder, database_url: str | None) -> str | None:
+    """Keep the password of a given database among the secrets; return the rest of its URL."""
+    if database_url is None:
+        return None
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(database_url)
+    except ArgumentError as wrong:
+        raise InvalidInput(
+            "the database URL cannot be read",
+            code="database-url",
+            next_step="write it like postgresql://user:password@host:5432/",
+        ) from wrong
+    if not url.drivername.startswith("postgresql") or not url.username or not url.host:
+        raise InvalidInput(
+            f"{url.render_as_string(hide_password=True)} is not the URL of a PostgreSQL with user and host",
+            code="database-url",
+            next_step="write it like postgresql://user:password@host:5432/",
+        )
+    if url.password:
+        folder.set_secret("postgres", str(url.password))
+    port = f":{url.port}" if url.port else ""
+    return f"postgresql+psycopg://{url.username}@{url.host}{port}/"
+
+
+def check_ports(instance: Instance, services: Iterable[str]) -> None:
+    """Refuse to start when a stranger holds one of the recorded ports.
+
+    Raises
+    ------
+    Conflict
+        Naming port, holder and next step.
+    """
+    for name in services:
+        if name in instance.endpoints:
+            ports.assert_free(name, instance.endpoints[name])
+
+
+def _explained(failure: OSError, folder: StateFolder) -> DppsError:
+    path = failure.filename or folder.root
+    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(
+            f"the disk is full: {path} could not be written",
+            next_step=f"make room (df -h {folder.root}), then run: dpps up",
+            path=path,
+        )
+    return InvalidInput(
+        f"{path} cannot be used: {failure.strerror}",
+        code="state-not-writable",
+        next_step="name a folder that you may write with --state",
+        path=path,
+    )

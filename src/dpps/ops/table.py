@@ -1,0 +1,125 @@
+"""The one table of services: what runs, how, in which order, and how we know that it is ready."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from dpps.composition.instance import Instance
+from dpps.composition.state import StateFolder
+from dpps.ops import probes
+from dpps.ops.postgres import server_command
+from dpps.ops.programs import environment_python, memcached, postgres_programs, service_user
+from dpps.ops.service import Service, ServiceState
+
+__all__ = ["ENDPOINT_NAMES", "OWN_SERVICES", "RUCIO_SERVICES", "services"]
+
+RUCIO_SERVICES = {
+    "rucio-server": ("dpps.services.rucio_server", "catalogue of files, replicas and rules (Rucio REST API)"),
+    "rucio-daemons": ("dpps.services.rucio_daemons", "keeps the rules: copies, deletions, repairs"),
+}
+OWN_SERVICES = {
+    "transfers": ("dpps.services.transfers", "moves bytes between storages (FTS3 REST API)"),
+    "ingest": ("dpps.services.ingest", "takes handed-over files into the archive"),
+    "workload": ("dpps.services.workload", "runs productions: transformations, tasks, jobs"),
+}
+_NEEDS = {
+    "rucio-server": ("postgres", "cache"),
+    "rucio-daemons": ("postgres", "cache"),
+    "transfers": ("postgres",),
+    "ingest": ("postgres", "rucio-server"),
+    "workload": ("postgres", "rucio-server"),
+}
+ENDPOINT_NAMES = ("postgres", "cache", *RUCIO_SERVICES, *OWN_SERVICES, "supervisor")
+
+
+def services(folder: StateFolder, instance: Instance) -> tuple[Service, ...]:
+    """Return the table for one system.
+
+    Raises
+    ------
+    NotFound
+        When a program or an environment that it cannot do without is missing.
+    """
+    catalogue = environment_python("rucio")
+    rows = [_postgres(folder, instance), _cache(instance)]
+    for name, (module, purpose) in {**RUCIO_SERVICES, **OWN_SERVICES}.items():
+        python = str(catalogue) if name in RUCIO_SERVICES else sys.executable
+        endpoint = instance.endpoint(name)
+        rows.append(
+            Service(
+                name=name,
+                purpose=purpose,
+                command=(python, "-m", module, "--state", str(folder.root)),
+                environment=_environment(name),
+                depends_on=_NEEDS[name],
+                endpoint=endpoint,
+                probe=probes.health_probe(endpoint),
+            )
+        )
+    return tuple(rows)
+
+
+def _environment(name: str) -> dict[str, str]:
+    common = {"PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
+    if name in RUCIO_SERVICES:
+        # Threads that hold memory arenas of their own would double the size of the server.
+        return {**common, "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+    programs = os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", os.defpath)])
+    return {**common, "PATH": programs, "MALLOC_ARENA_MAX": "2"}
+
+
+def _postgres(folder: StateFolder, instance: Instance) -> Service:
+    purpose = "databases of catalogue and workload (PostgreSQL)"
+    probe = probes.database_probe(folder, instance)
+    if instance.database_url:
+        return Service(
+            name="postgres", purpose=purpose, probe=probe,
+            initial=ServiceState.EXTERNAL, reason="run by others",
+        )  # fmt: skip
+    user = service_user()
+    endpoint = instance.endpoint("postgres")
+    return Service(
+        name="postgres",
+        purpose=purpose,
+        command=server_command(postgres_programs(folder.database), folder.database, endpoint.port),
+        environment={"PGDATA": str(folder.database), "LC_ALL": "C.UTF-8"},
+        endpoint=endpoint,
+        probe=probe,
+        user=user.name if user else None,
+        stop_signal=signal.SIGINT,  # "fast": does not wait for clients to leave
+        stop_seconds=60.0,
+    )
+
+
+def _cache(instance: Instance) -> Service:
+    purpose = "cache of the catalogue (memcached)"
+    program = memcached()
+    endpoint = instance.endpoints.get("cache")
+    if program is None or endpoint is None:
+        return Service(
+            name="cache", purpose=purpose, probe=probes.always_ready, initial=ServiceState.ABSENT,
+            reason="memcached is not installed: large rules take twice as long (apt-get install memcached)",
+        )  # fmt: skip
+    user = service_user()
+    return Service(
+        name="cache",
+        purpose=purpose,
+        command=(
+            str(program),
+            "-l",
+            endpoint.host,
+            "-p",
+            str(endpoint.port),
+            "-m",
+            "32",
+            "-c",
+            "256",
+            "-t",
+            "1",
+        ),
+        endpoint=endpoint,
+        probe=probes.port_probe(endpoint),
+        user=user.name if user else None,
+    )

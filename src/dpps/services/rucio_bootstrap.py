@@ -1,0 +1,280 @@
+"""The catalogue's first contents: schema, accounts, scopes, storage elements, distances, quotas.
+
+Everything after the schema happens in one database transaction, and every step looks before it writes:
+it can be killed at any instruction and run again any number of times. Runs in the ``rucio`` environment
+with ``RUCIO_CONFIG`` set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from dpps.composition.instance import Instance, SiteStorage
+from dpps.composition.state import StateFolder
+from dpps.domain.errors import Conflict
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+__all__ = ["ACCOUNTS", "Account", "bootstrap", "distance_km", "site_attributes"]
+
+_EARTH_RADIUS_KM = 6371.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account of the catalogue and what it owns."""
+
+    name: str
+    admin: bool
+    """The stock policy lets nobody else add replicas to storage elements or mark them for deletion."""
+    scopes: tuple[str, ...] = ()
+
+
+ACCOUNTS = (
+    Account(name="root", admin=True),
+    Account(name="ingest", admin=True, scopes=("acada",)),
+    Account(name="production", admin=True, scopes=("dpps", "tmp")),
+    Account(name="reader", admin=False),
+)
+
+
+def bootstrap(folder: StateFolder, instance: Instance) -> None:
+    """Bring the catalogue to the contents that this system needs.
+
+    Raises
+    ------
+    Conflict
+        When the schema belongs to another Rucio version, or a default identity of Rucio's is left.
+    """
+    from rucio.db.sqla.constants import DatabaseOperationType
+    from rucio.db.sqla.session import db_session
+
+    _ensure_schema()
+    passwords = {account.name: folder.ensure_secret(f"rucio-{account.name}") for account in ACCOUNTS}
+    with db_session(DatabaseOperationType.WRITE) as session:
+        _ensure_vo(session)
+        for account in ACCOUNTS:
+            _ensure_account(account, passwords[account.name], session)
+        rse_ids = {site.rse: _ensure_rse(site, instance, session) for site in instance.sites}
+        _ensure_distances(instance.sites, rse_ids, session)
+        _ensure_quotas(rse_ids, session)
+        _refuse_default_identities(session)
+
+
+def _ensure_schema() -> None:
+    from rucio.alembicrevision import ALEMBIC_REVISION
+    from rucio.db.sqla import models
+    from rucio.db.sqla.constants import DatabaseOperationType
+    from rucio.db.sqla.session import db_session, get_engine
+    from sqlalchemy import inspect, select
+
+    engine = get_engine()
+    revision = None
+    if inspect(engine).has_table(models.AlembicVersion.__tablename__):
+        with db_session(DatabaseOperationType.READ) as session:
+            revision = session.execute(select(models.AlembicVersion.version_num)).scalar()
+    if revision is None:
+        models.register_models(engine)
+        with db_session(DatabaseOperationType.WRITE) as session:
+            session.add(models.AlembicVersion(version_num=ALEMBIC_REVISION))
+    elif revision != ALEMBIC_REVISION:
+        raise Conflict(
+            f"the catalogue has schema {revision}, this Rucio wants {ALEMBIC_REVISION}",
+            code="catalogue-schema",
+            next_step="back the database up, then run in the rucio environment: "
+            "alembic -c <state>/config/alembic.ini upgrade head",
+        )
+
+
+def _ensure_vo(session: Session) -> None:
+    from rucio.common.constants import DEFAULT_VO
+    from rucio.core.vo import vo_exists
+    from rucio.db.sqla import models
+
+    if not vo_exists(vo=DEFAULT_VO, session=session):
+        session.add(models.VO(vo=DEFAULT_VO, description="Base VO", email="N/A"))
+        session.flush()
+
+
+def _ensure_account(account: Account, password: str, session: Session) -> None:
+    from rucio.common.types import InternalAccount, InternalScope
+    from rucio.core.account import account_exists, add_account, add_account_attribute, has_account_attribute
+    from rucio.core.scope import add_scope, check_scope
+    from rucio.db.sqla.constants import AccountType
+
+    who = InternalAccount(account.name)
+    if not account_exists(who, session=session):
+        add_account(who, AccountType.SERVICE, f"{account.name}@localhost", session=session)
+    _ensure_password(account.name, password, session)
+    if account.admin and not has_account_attribute(who, "admin", session=session):
+        add_account_attribute(who, "admin", True, session=session)
+    for scope in map(InternalScope, account.scopes):
+        if not check_scope(scope, session=session):
+            add_scope(scope, who, session=session)
+
+
+def _ensure_password(name: str, password: str, session: Session) -> None:
+    """Let the user of that name, and nobody else, act under the account of that name."""
+    from rucio.common.exception import IdentityNotFound
+    from rucio.common.types import InternalAccount
+    from rucio.core.identity import (
+        add_account_identity,
+        add_identity,
+        exist_identity_account,
+        verify_identity,
+    )
+    from rucio.db.sqla import models
+    from rucio.db.sqla.constants import IdentityType
+    from sqlalchemy import select
+
+    userpass, email, who = IdentityType.USERPASS, f"{name}@localhost", InternalAccount(name)
+    known = session.scalars(select(models.Identity).filter_by(identity=name, identity_type=userpass)).first()
+    if known is None:
+        add_identity(name, userpass, email, password, session=session)
+    else:
+        try:
+            verify_identity(name, userpass, password, session=session)
+        except IdentityNotFound:  # Rucio's word for a wrong password: the secret was renewed
+            known.salt = os.urandom(32)
+            known.password = hashlib.sha256(known.salt + password.encode()).hexdigest()
+            session.flush()
+    if not exist_identity_account(name, userpass, who, session=session):
+        add_account_identity(name, userpass, who, email, default=True, session=session)
+
+
+def _refuse_default_identities(session: Session) -> None:
+    """Make sure that none of the strangers whom Rucio knows by default can become root."""
+    from rucio.db.sqla import models
+    from sqlalchemy import select
+
+    strangers = session.scalars(
+        select(models.Identity.identity).where(models.Identity.identity.ilike("%ddmlab%"))
+    ).all()
+    if strangers:
+        raise Conflict(
+            f"the catalogue lets {len(strangers)} default identities of Rucio act as root",
+            code="default-identity",
+            next_step="delete the identities that contain 'ddmlab' with: rucio account identity remove",
+        )
+
+
+def site_attributes(site: SiteStorage, transfers_url: str) -> dict[str, str | bool]:
+    """Return the attributes by which rules and policies find a storage element."""
+    return {
+        ("ONSITE" if site.onsite else "OFFSITE"): True,
+        "site": site.rse,
+        "country": site.country,
+        "latitude": str(site.latitude_deg),
+        "longitude": str(site.longitude_deg),
+        "fts": transfers_url,
+        "greedyDeletion": True,
+        "lfn2pfn_algorithm": "ctao_bdms",
+    }
+
+
+def _ensure_rse(site: SiteStorage, instance: Instance, session: Session) -> str:
+    from rucio.core.rse import (
+        add_rse,
+        add_rse_attribute,
+        get_rse_id,
+        list_rse_attributes,
+        rse_exists,
+    )
+
+    if not rse_exists(site.rse, session=session):
+        add_rse(
+            site.rse, latitude=site.latitude_deg, longitude=site.longitude_deg,
+            country_name=site.country, session=session,
+        )  # fmt: skip
+    rse_id: str = get_rse_id(site.rse, session=session)
+    present = list_rse_attributes(rse_id, session=session)
+    for key, value in site_attributes(site, instance.endpoint("transfers").url).items():
+        if present.get(key) != value:
+            add_rse_attribute(rse_id, key, value, session=session)
+    _ensure_protocol(rse_id, site.url_prefix, session)
+    return rse_id
+
+
+def _ensure_protocol(rse_id: str, url_prefix: str, session: Session) -> None:
+    from rucio.core.rse import add_protocol
+    from rucio.db.sqla import models
+    from sqlalchemy import select
+
+    address = urlsplit(url_prefix)
+    known = session.scalars(
+        select(models.RSEProtocol).filter_by(rse_id=rse_id, scheme=address.scheme)
+    ).first()
+    if known is None:
+        add_protocol(rse_id, _protocol(address.scheme, address.hostname or "", address.path), session=session)
+    elif known.prefix != address.path:
+        known.prefix = address.path
+        session.flush()
+
+
+def _protocol(scheme: str, hostname: str, prefix: str) -> dict[str, object]:
+    local = {"read": 1, "write": 1, "delete": 1}
+    return {
+        "scheme": scheme,
+        "hostname": hostname,
+        "port": 0,
+        "prefix": prefix,
+        "impl": "rucio.rse.protocols.posix.Default",
+        "domains": {
+            "lan": local,
+            "wan": {**local, "third_party_copy_read": 1, "third_party_copy_write": 1},
+        },
+    }
+
+
+def _ensure_distances(sites: tuple[SiteStorage, ...], rse_ids: Mapping[str, str], session: Session) -> None:
+    """Both ways between all pairs: without a distance Rucio refuses to transfer."""
+    from rucio.core.distance import add_distance
+    from rucio.db.sqla import models
+    from sqlalchemy import select
+
+    present = set(
+        session.execute(select(models.Distance.src_rse_id, models.Distance.dest_rse_id)).tuples().all()
+    )
+    for source, destination in permutations(sites, 2):
+        pair = (rse_ids[source.rse], rse_ids[destination.rse])
+        if pair not in present:
+            add_distance(
+                *pair, distance=max(1, round(distance_km(source, destination) / 100)), session=session
+            )
+
+
+def distance_km(one: SiteStorage, other: SiteStorage) -> float:
+    """Return the great-circle distance of two sites (haversine formula)."""
+    from math import asin, cos, radians, sin, sqrt
+
+    height = radians(other.latitude_deg - one.latitude_deg)
+    width = radians(other.longitude_deg - one.longitude_deg)
+    across = sin(height / 2) ** 2 + (
+        cos(radians(one.latitude_deg)) * cos(radians(other.latitude_deg)) * sin(width / 2) ** 2
+    )
+    return 2 * _EARTH_RADIUS_KM * asin(sqrt(across))
+
+
+def _ensure_quotas(rse_ids: Mapping[str, str], session: Session) -> None:
+    """Our own accounts may fill every storage: the preservation policy decides, not a quota."""
+    from rucio.common.types import InternalAccount
+    from rucio.core.account_limit import set_local_account_limit
+    from rucio.db.sqla import models
+    from sqlalchemy import select
+
+    limits = models.AccountLimit
+    present = set(session.execute(select(limits.account, limits.rse_id)).tuples().all())
+    for account in ACCOUNTS:
+        if not account.admin:
+            continue
+        who = InternalAccount(account.name)
+        for rse_id in rse_ids.values():
+            if (who, rse_id) not in present:
+                set_local_account_limit(who, rse_id, -1, session=session)
