@@ -239,9 +239,9 @@ def _taken(candidate: _Candidate, other: str) -> Conflict:
 
 def _bring_on_site(work: _Pass, candidate: _Candidate) -> None:
     """Make sure that the on-site storage holds the inspected bytes under the final name."""
-    wanted, known = candidate.registration, candidate.known
-    if known is not None and known.dataset is not None:
-        return  # in the archive already: the on-site link is used once per file
+    wanted = candidate.registration
+    if _is_archived(candidate):
+        return  # its on-site copy may have been freed since: the on-site link is used once per file
     url = work.prefixes[wanted.rse] + wanted.lfn.name
     if work.storage.size_bytes(url) is not None and work.storage.read_back(url) == wanted.content:
         return  # written there by the telescopes' software, or copied by a pass that was killed
@@ -268,14 +268,23 @@ def _lies_in_place(work: _Pass, candidate: _Candidate) -> bool:
 
 
 def _enter(work: _Pass, accepted: Sequence[_Candidate]) -> Iterator[IngestedFile]:
-    outcomes = enter_and_attach(work.catalogue, work.policy, [one.registration for one in accepted])
-    for candidate, outcome in zip(accepted, outcomes, strict=True):
+    for candidate in accepted:
+        if _is_archived(candidate):
+            _tidy(work, candidate)
+            yield _result(candidate, IngestOutcome.KNOWN)
+    fresh = [candidate for candidate in accepted if not _is_archived(candidate)]
+    outcomes = enter_and_attach(work.catalogue, work.policy, [one.registration for one in fresh])
+    for candidate, outcome in zip(fresh, outcomes, strict=True):
         if outcome.error is not None:
             yield _refuse(work, candidate.handed, outcome.error)
             continue
         _tidy(work, candidate)
-        was_there = candidate.known is not None and candidate.known.dataset is not None
-        yield _result(candidate, IngestOutcome.KNOWN if was_there else IngestOutcome.INGESTED)
+        yield _result(candidate, IngestOutcome.INGESTED)
+
+
+def _is_archived(candidate: _Candidate) -> bool:
+    """Tell whether nothing is left to do: attaching is the last step of an earlier pass."""
+    return candidate.known is not None and candidate.known.dataset is not None
 
 
 def _tidy(work: _Pass, candidate: _Candidate) -> None:

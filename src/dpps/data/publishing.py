@@ -58,39 +58,37 @@ def publish(
     for product in products:
         authorize(principal, Action.PUBLISH, product.lfn.name)
     prefixes = {element.rse: element.url_prefix for element in catalogue.storage_elements()}
-    known = dict(zip((p.lfn for p in products), catalogue.files([p.lfn for p in products]), strict=True))
-    failures: dict[Lfn, DppsError] = {}
-    for product in products:
+    known = catalogue.files([product.lfn for product in products])
+    outcomes: list[RegistrationOutcome | None] = []
+    for product, file in zip(products, known, strict=True):
         try:
-            _bring_to_final_name(product, known[product.lfn], prefixes, storage)
+            outcomes.append(_place(product, file, prefixes, storage))
         except DppsError as error:
             if error.retryable:
                 raise
-            failures[product.lfn] = error
-    placed = [product for product in products if product.lfn not in failures]
-    registrations = [
-        Registration(
-            lfn=product.lfn,
-            rse=product.rse,
-            content=product.content,
-            metadata=product.metadata,
-            dataset=product.dataset,
-        )
-        for product in placed
-    ]
-    outcomes = {outcome.lfn: outcome for outcome in enter_and_attach(catalogue, policy, registrations)}
-    return [
-        RegistrationOutcome(lfn=product.lfn, created=False, error=failures[product.lfn])
-        if product.lfn in failures
-        else outcomes[product.lfn]
-        for product in products
-    ]
+            outcomes.append(RegistrationOutcome(lfn=product.lfn, created=False, error=error))
+    placed = [product for product, outcome in zip(products, outcomes, strict=True) if outcome is None]
+    entered = iter(enter_and_attach(catalogue, policy, [_registration(product) for product in placed]))
+    return [next(entered) if outcome is None else outcome for outcome in outcomes]
+
+
+def _registration(product: ProductToPublish) -> Registration:
+    return Registration(
+        lfn=product.lfn,
+        rse=product.rse,
+        content=product.content,
+        metadata=product.metadata,
+        dataset=product.dataset,
+    )
 
 
 def enter_and_attach(
     catalogue: Catalogue, policy: PreservationPolicy, registrations: Sequence[Registration]
 ) -> list[RegistrationOutcome]:
-    """Register files that lie verified at their final place, ensure their rules, and attach them last."""
+    """Register files that lie verified at their final place, ensure their rules, and attach them last.
+
+    Not for files that are attached already: their copy at that place may have been freed.
+    """
     if not registrations:
         return []
     outcomes = catalogue.register(registrations)
@@ -107,9 +105,10 @@ def _in_order[T](items: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(items))
 
 
-def _bring_to_final_name(
+def _place(
     product: ProductToPublish, known: ArchivedFile | None, prefixes: Mapping[str, str], storage: Storage
-) -> None:
+) -> RegistrationOutcome | None:
+    """Bring the bytes to their final name and verify them; an outcome when nothing is left to do."""
     if product.rse not in prefixes:
         raise InvalidInput(
             f"the catalogue knows no storage {product.rse!r}",
@@ -117,25 +116,23 @@ def _bring_to_final_name(
             next_step="list the storages with: dpps status",
             rse=product.rse,
         )
-    final_url = prefixes[product.rse] + product.lfn.name
     if known is not None and known.content != product.content:
         raise _taken(product)
-    found = _content(storage, final_url)
-    if found is None and known is not None and known.dataset is not None:
-        return  # published before, and this copy was freed since
-    if found is None:
+    if known is not None and known.dataset is not None:
+        # Attaching is the last step: all is done, and this copy may have been freed since.
+        storage.delete(product.temporary_url)
+        return RegistrationOutcome(lfn=product.lfn, created=False)
+    final_url = prefixes[product.rse] + product.lfn.name
+    if storage.size_bytes(final_url) is None:
         storage.rename(product.temporary_url, final_url)
         found = storage.read_back(final_url)
         if found != product.content:
             raise _damaged(product, found)
-    elif found != product.content:
+    elif storage.read_back(final_url) != product.content:
         raise _taken(product)
     else:
         storage.delete(product.temporary_url)  # killed before, between the two halves of a move
-
-
-def _content(storage: Storage, url: str) -> FileContent | None:
-    return None if storage.size_bytes(url) is None else storage.read_back(url)
+    return None
 
 
 def _taken(product: ProductToPublish) -> Conflict:

@@ -1,0 +1,1 @@
+"""The catalogue kept by Rucio, through its Python client only."""

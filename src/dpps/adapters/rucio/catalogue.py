@@ -1,0 +1,251 @@
+"""The catalogue port on a Rucio server."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import batched
+from typing import Any
+
+from dpps.adapters.rucio.errors import catalogue_errors
+from dpps.adapters.rucio.filters import server_query
+from dpps.adapters.rucio.folders import FolderTree
+from dpps.adapters.rucio.reading import FileReader, StorageTable
+from dpps.data.ports import (
+    Comparison,
+    Registration,
+    RegistrationOutcome,
+    ReplicationRule,
+    RuleState,
+    StorageElement,
+)
+from dpps.data.query import matches
+from dpps.domain.errors import Conflict, DppsError
+from dpps.domain.files import ArchivedFile
+from dpps.domain.names import Lfn
+
+__all__ = ["RucioCatalogue"]
+
+_CHUNK = 500
+_RULE_STATES = {
+    "OK": RuleState.OK,
+    "REPLICATING": RuleState.REPLICATING,
+    "INJECT": RuleState.REPLICATING,
+    "STUCK": RuleState.STUCK,
+    "SUSPENDED": RuleState.SUSPENDED,
+    "WAITING_APPROVAL": RuleState.SUSPENDED,
+}
+
+
+class RucioCatalogue:
+    """Files, replicas, rules and metadata, kept by Rucio.
+
+    Needs an account with the attribute ``admin``: Rucio's generic policy lets no other one register
+    replicas or release them.
+
+    Parameters
+    ----------
+    client : rucio.client.Client
+        A connected client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._folders = FolderTree(client)
+        self._storages = StorageTable(client)
+        self._reader = FileReader(client, self._storages)
+
+    def storage_elements(self) -> list[StorageElement]:
+        """Return every storage, sorted by name."""
+        return self._storages.read()
+
+    def register(self, registrations: Sequence[Registration]) -> list[RegistrationOutcome]:
+        """Enter files with replica, metadata and dataset, in bulk; idempotent by LFN and content."""
+        outcomes: list[RegistrationOutcome] = []
+        for chunk in batched(registrations, _CHUNK):
+            outcomes += self._register(chunk)
+        return outcomes
+
+    def _register(self, chunk: Sequence[Registration]) -> list[RegistrationOutcome]:
+        lfns = [one.lfn for one in chunk]
+        before = self._reader.contents(lfns)
+        errors: dict[Lfn, DppsError] = self._unmakeable_folders(chunk)
+        fresh = {
+            one.lfn: one
+            for one in reversed(chunk)  # of two with one name, the first counts
+            if one.lfn not in errors and before.get(one.lfn, one.content) == one.content
+        }
+        self._add_replicas(list(fresh.values()))
+        self._set_metadata(list(fresh.values()))
+        # Rucio takes a second registration of a name without comparing the content: look again.
+        after = self._reader.contents(lfns)
+        for one in chunk:
+            if after.get(one.lfn, one.content) != one.content:
+                errors.setdefault(one.lfn, _taken(one.lfn))
+        return [
+            RegistrationOutcome(
+                lfn=one.lfn,
+                created=one.lfn not in before and one.lfn not in errors,
+                error=errors.get(one.lfn),
+            )
+            for one in chunk
+        ]
+
+    def _unmakeable_folders(self, chunk: Sequence[Registration]) -> dict[Lfn, DppsError]:
+        """Make the datasets; return the files whose dataset cannot be, with the reason."""
+        errors: dict[Lfn, DppsError] = {}
+        for dataset in dict.fromkeys(one.dataset for one in chunk):
+            try:
+                self._folders.ensure(dataset)
+            except DppsError as error:
+                if error.retryable:
+                    raise
+                errors |= {one.lfn: error for one in chunk if one.dataset == dataset}
+        return errors
+
+    def _add_replicas(self, fresh: Sequence[Registration]) -> None:
+        by_rse: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for one in fresh:
+            self._storages.element(one.rse)
+            by_rse[one.rse].append(
+                {**_did(one.lfn), "bytes": one.content.size_bytes, "adler32": one.content.adler32}
+            )
+        for rse, files in by_rse.items():
+            with catalogue_errors(f"register {len(files)} files at {rse}"):
+                self._client.add_replicas(rse, files)
+
+    def _set_metadata(self, fresh: Sequence[Registration]) -> None:
+        dids = [{**_did(one.lfn), "meta": dict(one.metadata)} for one in fresh if one.metadata]
+        if dids:
+            with catalogue_errors(f"set the metadata of {len(dids)} files"):
+                self._client.set_dids_metadata_bulk(dids)
+
+    def attach(self, dataset: str, lfns: Sequence[Lfn]) -> None:
+        """Make registered files visible as members of a dataset; idempotent."""
+        parent = Lfn(dataset)
+        for chunk in batched(lfns, _CHUNK):
+            attachment = {**_did(parent), "dids": [_did(lfn) for lfn in chunk]}
+            with catalogue_errors(f"attach {len(chunk)} files to {dataset}"):
+                self._client.attach_dids_to_dids([attachment], ignore_duplicate=True)
+
+    def files(self, lfns: Sequence[Lfn]) -> list[ArchivedFile | None]:
+        """Return what is known of each file, with replicas and metadata, or None for an unknown one."""
+        found: list[ArchivedFile | None] = []
+        for chunk in batched(lfns, _CHUNK):
+            found += self._reader.files(chunk)
+        return found
+
+    def find(
+        self, conditions: Sequence[Comparison], *, under: str = "/", limit: int | None = None
+    ) -> list[Lfn]:
+        """Return attached files that meet all conditions, by name, below a path."""
+        query = server_query(conditions)
+        pattern = {} if under.rstrip("/") == "" else {"name": under.rstrip("/") + "/*"}
+        # The key that every file of ours has keeps the search in the metadata table.
+        filters = query.filters or {"dpps__schema.gte": 1}
+        names: list[Lfn] = []
+        for scope in self._scopes(under):
+            with catalogue_errors(f"search below {under}"):
+                names += [Lfn(n) for n in self._client.list_dids(scope, [{**filters, **pattern}], "file")]
+        found: list[Lfn] = []
+        for chunk in batched(sorted(names), _CHUNK):
+            found += self._visible(chunk, query.remainder)
+            if limit is not None and len(found) >= limit:
+                return found[:limit]
+        return found
+
+    def _visible(self, lfns: Sequence[Lfn], remainder: Sequence[Comparison]) -> list[Lfn]:
+        attached = self._reader.attached(lfns)
+        visible = [lfn for lfn in lfns if lfn in attached]
+        if not remainder:
+            return visible
+        metadata = self._reader.metadata(visible)
+        return [lfn for lfn in visible if all(matches(metadata.get(lfn, {}), one) for one in remainder)]
+
+    def datasets(self, under: str = "/") -> list[str]:
+        """Return the names of datasets below a path."""
+        top = under.rstrip("/")
+        filters = [{"name": f"{top}/*"}] + ([{"name": top}] if top else [])
+        names: set[str] = set()
+        for scope in self._scopes(under):
+            with catalogue_errors(f"list the datasets below {under}"):
+                names.update(self._client.list_dids(scope, filters, "dataset"))
+        return sorted(names)
+
+    def _scopes(self, under: str) -> Iterator[str]:
+        parts = under.rstrip("/").split("/")
+        if len(parts) > 2:
+            yield parts[2]
+            return
+        with catalogue_errors("list the scopes"):
+            yield from sorted(self._client.list_scopes())
+
+    def members(self, dataset: str) -> list[Lfn]:
+        """Return the files of a dataset, by name."""
+        parent = Lfn(dataset)
+        with catalogue_errors(f"list {dataset}"):
+            return sorted(Lfn(one["name"]) for one in self._client.list_content(parent.scope, parent.name))
+
+    def ensure_rule(self, rule: ReplicationRule) -> str:
+        """Make the rule unless an equal one exists; return its id."""
+        from rucio.common.exception import DuplicateRule
+
+        known = self._equal_rule(rule)
+        if known is not None:
+            return known
+        with catalogue_errors(f"make {rule.copies} copies of {rule.dataset} at {rule.expression}"):
+            try:
+                made: list[str] = self._client.add_replication_rule(
+                    [_did(Lfn(rule.dataset))], rule.copies, rule.expression, lifetime=rule.lifetime_seconds
+                )
+            except DuplicateRule as duplicate:
+                known = self._equal_rule(rule)
+                if known is None:
+                    raise duplicate
+                return known
+        return made[0]
+
+    def _equal_rule(self, rule: ReplicationRule) -> str | None:
+        equal = (
+            known.rule_id
+            for known in self.rules(rule.dataset)
+            if (known.copies, known.expression) == (rule.copies, rule.expression)
+        )
+        return next(equal, None)
+
+    def rules(self, dataset: str) -> list[ReplicationRule]:
+        """Return the rules of a dataset with their states."""
+        parent = Lfn(dataset)
+        with catalogue_errors(f"list the rules of {dataset}"):
+            self._client.get_did(parent.scope, parent.name)
+            rules = list(self._client.list_did_rules(parent.scope, parent.name))
+        return [
+            ReplicationRule(
+                dataset=dataset,
+                copies=one["copies"],
+                expression=one["rse_expression"],
+                rule_id=one["id"],
+                state=_RULE_STATES[one["state"]],
+                error=one["error"],
+            )
+            for one in rules
+        ]
+
+    def release(self, rse: str, lfns: Sequence[Lfn]) -> None:
+        """Allow the deletion of these files' copies at one RSE; locked ones are refused."""
+        for chunk in batched(lfns, _CHUNK):
+            with catalogue_errors(f"release {len(chunk)} copies at {rse}"):
+                self._client.set_tombstone([{**_did(lfn), "rse": rse} for lfn in chunk])
+
+
+def _did(lfn: Lfn) -> dict[str, str]:
+    return {"scope": lfn.scope, "name": lfn.name}
+
+
+def _taken(lfn: Lfn) -> Conflict:
+    return Conflict(
+        f"{lfn} is registered with other content",
+        code="lfn-taken",
+        next_step="a name is never reused: give the file another one",
+        lfn=lfn,
+    )

@@ -1,0 +1,170 @@
+"""Reading files and storages from Rucio in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dpps.adapters.rucio.errors import catalogue_errors
+from dpps.data.ports import StorageElement
+from dpps.domain.errors import InvalidInput
+from dpps.domain.files import ArchivedFile, FileContent, MetadataValue, Replica, ReplicaState
+from dpps.domain.names import Lfn
+
+__all__ = ["FileReader", "StorageTable"]
+
+_REPLICA_STATES = {
+    "AVAILABLE": ReplicaState.AVAILABLE,
+    "COPYING": ReplicaState.COPYING,
+    "BAD": ReplicaState.BAD,
+}
+
+
+class StorageTable:
+    """The storages, read once and again when a name is unknown.
+
+    Parameters
+    ----------
+    client : rucio.client.Client
+        A connected client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._elements: dict[str, StorageElement] = {}
+
+    def read(self) -> list[StorageElement]:
+        """Return every storage as the catalogue has it now, sorted by name."""
+        with catalogue_errors("list the storages"):
+            names = sorted(one["rse"] for one in self._client.list_rses())
+            self._elements = {name: self._read(name) for name in names}
+        return list(self._elements.values())
+
+    def element(self, rse: str) -> StorageElement:
+        """Return one storage.
+
+        Raises
+        ------
+        InvalidInput
+            When the catalogue knows no such storage.
+        """
+        if rse not in self._elements:
+            self.read()
+        if rse not in self._elements:
+            raise InvalidInput(
+                f"the catalogue knows no storage {rse!r}",
+                code="rse-unknown",
+                next_step="list the storages with: dpps status",
+                rse=rse,
+            )
+        return self._elements[rse]
+
+    def _read(self, rse: str) -> StorageElement:
+        attributes = {key: str(value) for key, value in self._client.list_rse_attributes(rse).items()}
+        protocols = self._client.get_protocols(rse)
+        return StorageElement(
+            rse=rse,
+            onsite=attributes.get("ONSITE") == "True",
+            url_prefix=_url_prefix(protocols[0]) if protocols else "",
+            attributes=attributes,
+        )
+
+
+class FileReader:
+    """What Rucio knows of files, for many at once.
+
+    Parameters
+    ----------
+    client : rucio.client.Client
+        A connected client.
+    storages : StorageTable
+        Where copies can be.
+    """
+
+    def __init__(self, client: Any, storages: StorageTable) -> None:
+        self._client = client
+        self._storages = storages
+
+    def contents(self, lfns: Sequence[Lfn]) -> dict[Lfn, FileContent]:
+        """Return size and checksum of those files that are known."""
+        with catalogue_errors(f"look up {len(lfns)} files"):
+            found = list(self._client.get_metadata_bulk(_dids(lfns))) if lfns else []
+        return {
+            Lfn(one["name"]): FileContent(size_bytes=one["bytes"], adler32=one["adler32"])
+            for one in found
+            if one["did_type"] == "FILE"
+        }
+
+    def metadata(self, lfns: Sequence[Lfn]) -> dict[Lfn, Mapping[str, MetadataValue]]:
+        """Return the flat metadata of those files that are known."""
+        with catalogue_errors(f"read the metadata of {len(lfns)} files"):
+            found = list(self._client.get_metadata_bulk(_dids(lfns), plugin="JSON")) if lfns else []
+        return {Lfn(one.pop("name")): _without(one, "scope") for one in found}
+
+    def attached(self, lfns: Sequence[Lfn]) -> set[Lfn]:
+        """Return those files that are members of the dataset that their name says."""
+        return {lfn for lfn, one in self._replicas(lfns).items() if _is_attached(lfn, one)}
+
+    def files(self, lfns: Sequence[Lfn]) -> list[ArchivedFile | None]:
+        """Return what is known of each file, or None."""
+        contents = self.contents(lfns)
+        known = list(contents)
+        metadata, replicas = self.metadata(known), self._replicas(known)
+        return [
+            None
+            if lfn not in contents
+            else ArchivedFile(
+                lfn=lfn,
+                content=contents[lfn],
+                replicas=self._copies(replicas.get(lfn, {})),
+                metadata=metadata.get(lfn, {}),
+                dataset=lfn.parent if _is_attached(lfn, replicas.get(lfn, {})) else None,
+            )
+            for lfn in lfns
+        ]
+
+    def _replicas(self, lfns: Sequence[Lfn]) -> dict[Lfn, Mapping[str, Any]]:
+        if not lfns:
+            return {}
+        with catalogue_errors(f"list the copies of {len(lfns)} files"):
+            found = list(
+                self._client.list_replicas(
+                    _dids(lfns), all_states=True, resolve_archives=False, resolve_parents=True
+                )
+            )
+        return {Lfn(one["name"]): one for one in found}
+
+    def _copies(self, replicas: Mapping[str, Any]) -> tuple[Replica, ...]:
+        return tuple(
+            Replica(
+                rse=rse,
+                pfn=_plain_url(urls[0]) if (urls := replicas["rses"].get(rse)) else "",
+                state=_REPLICA_STATES.get(state, ReplicaState.UNAVAILABLE),
+                onsite=self._storages.element(rse).onsite,
+            )
+            for rse, state in sorted(replicas.get("states", {}).items())
+        )
+
+
+def _is_attached(lfn: Lfn, replicas: Mapping[str, Any]) -> bool:
+    return f"{lfn.scope}:{lfn.parent}" in replicas.get("parents", ())
+
+
+def _dids(lfns: Sequence[Lfn]) -> list[dict[str, str]]:
+    return [{"scope": lfn.scope, "name": lfn.name} for lfn in lfns]
+
+
+def _without(facts: dict[str, Any], key: str) -> dict[str, MetadataValue]:
+    return {name: value for name, value in facts.items() if name != key}
+
+
+def _url_prefix(protocol: Mapping[str, Any]) -> str:
+    port = f":{protocol['port']}" if protocol["port"] else ""
+    return f"{protocol['scheme']}://{protocol['hostname']}{port}{protocol['prefix'].rstrip('/')}"
+
+
+def _plain_url(url: str) -> str:
+    """Return a physical URL without the port 0 that Rucio writes where a storage has none."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.removesuffix(':0')}{slash}{path}"
