@@ -1,4 +1,5 @@
 """What every work store must do. A subclass gives the fixture ``store``: an empty one."""
+# ruff: noqa: D102 - the names of the tests say it
 
 from __future__ import annotations
 

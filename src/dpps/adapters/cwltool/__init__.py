@@ -1,0 +1,1 @@
+"""CWL through cwltool: reading documents, and executing them on this machine."""

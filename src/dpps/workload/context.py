@@ -1,0 +1,36 @@
+"""What the use cases of the agent work with: who it is, its ports, and where things are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dpps.data.policy import PreservationPolicy
+from dpps.data.ports import Catalogue, Storage
+from dpps.domain.principals import Principal
+from dpps.workload.ports import Engine, Processes, WorkStore
+
+__all__ = ["WorkloadContext"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadContext:
+    """Ports and settings of one workload system."""
+
+    principal: Principal
+    """On whose behalf the agent reads and publishes."""
+    store: WorkStore
+    engine: Engine
+    processes: Processes
+    catalogue: Catalogue
+    storage: Storage
+    policy: PreservationPolicy
+    vo: str
+    computing_storage: str
+    """RSE near to where jobs run; their outputs are written there."""
+    report_base_url: str
+    """Address of the workload API, as workers reach it."""
+    issue_token: Callable[[str, int], str]
+    """Make a token for a job that is valid for so many seconds."""
+    clock: Callable[[], datetime]
