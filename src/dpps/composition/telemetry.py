@@ -28,8 +28,17 @@ def configure_logging(service: str, *, level: str = "INFO", stream: TextIO | Non
         Where to; standard error by default.
     """
     target = stream or sys.stderr
+
+    def name_service(
+        _logger: object, _method: str, event: structlog.types.EventDict
+    ) -> structlog.types.EventDict:
+        # Not a context variable: those do not reach the threads of libraries.
+        event.setdefault("service", service)
+        return event
+
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_service,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -58,4 +67,3 @@ def configure_logging(service: str, *, level: str = "INFO", stream: TextIO | Non
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)

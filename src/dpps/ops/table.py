@@ -62,7 +62,8 @@ def services(folder: StateFolder, instance: Instance) -> tuple[Service, ...]:
 
 
 def _environment(name: str) -> dict[str, str]:
-    common = {"PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
+    # Compiled modules are kept even where the caller's shell says otherwise: they halve the time to start.
+    common = {"PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": ""}
     if name in RUCIO_SERVICES:
         # Threads that hold memory arenas of their own would double the size of the server.
         return {**common, "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
