@@ -1,0 +1,111 @@
+"""Which stock daemon has work waiting: one cheap question to the database for all of them.
+
+An idle daemon costs nothing then, and work is seen within half a second, whereas the stock programs sleep
+for up to ten minutes between passes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+__all__ = ["catalogue_is_ready", "daemons_with_work", "forget_heartbeats", "forget_old_messages"]
+
+_MESSAGES_KEPT = timedelta(days=1)
+
+
+def _now() -> datetime:
+    """Return the time as Rucio stores it: UTC without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _conditions() -> dict[str, ColumnElement[bool]]:
+    """Return, by daemon, the condition under which it has something to do."""
+    from rucio.db.sqla import models as m
+    from rucio.db.sqla.constants import BadFilesStatus, RequestState, RuleState
+    from sqlalchemy import exists, false, null, select
+
+    now, state = _now(), RequestState
+    finished = [
+        state.DONE, state.FAILED, state.LOST, state.NO_SOURCES, state.ONLY_TAPE_SOURCES,
+        state.SUBMISSION_FAILED, state.MISMATCH_SCHEME,
+    ]  # fmt: skip
+
+    def any_row(model: Any, *where: Any) -> ColumnElement[bool]:
+        return exists(select(1).select_from(model).where(*where))
+
+    rule, replica = m.ReplicationRule, m.RSEFileAssociation
+    return {
+        "judge-evaluator": any_row(m.UpdatedDID),
+        "judge-injector": any_row(rule, rule.state == RuleState.INJECT),
+        "judge-repairer": any_row(rule, rule.state == RuleState.STUCK),
+        "judge-cleaner": any_row(
+            rule, rule.expires_at < now, rule.locked == false(), rule.child_rule_id == null()
+        ),
+        "conveyor-submitter": any_row(m.Request, m.Request.state == state.QUEUED),
+        "conveyor-poller": any_row(m.Request, m.Request.state == state.SUBMITTED),
+        "conveyor-finisher": any_row(m.Request, m.Request.state.in_(finished)),
+        "undertaker": any_row(m.DataIdentifier, m.DataIdentifier.expired_at < now),
+        "reaper": any_row(replica, replica.tombstone < now, replica.lock_cnt == 0),
+        "minos": any_row(m.BadPFN),
+        "necromancer": any_row(m.BadReplica, m.BadReplica.state == BadFilesStatus.BAD),
+        "abacus-rse": any_row(m.UpdatedRSECounter),
+        "abacus-account": any_row(m.UpdatedAccountCounter),
+        "abacus-collection-replica": any_row(m.UpdatedCollectionReplica),
+    }
+
+
+def daemons_with_work() -> set[str]:
+    """Return the names of the daemons that have something to do now."""
+    from rucio.db.sqla.session import get_engine
+    from sqlalchemy import select
+
+    conditions = _conditions()
+    question = select(*(condition.label(name) for name, condition in conditions.items()))
+    with get_engine().connect() as connection:
+        answer = connection.execute(question).mappings().one()
+    return {name for name in conditions if answer[name]}
+
+
+def catalogue_is_ready() -> bool:
+    """Tell whether the server has brought the catalogue to its first contents."""
+    from rucio.alembicrevision import ALEMBIC_REVISION
+    from rucio.db.sqla import models
+    from rucio.db.sqla.session import get_engine
+    from sqlalchemy import exists, inspect, select
+
+    engine = get_engine()
+    if not inspect(engine).has_table(models.AlembicVersion.__tablename__):
+        return False
+    question = select(
+        exists().where(models.AlembicVersion.version_num == ALEMBIC_REVISION),
+        exists().select_from(models.RSE),  # written in the same transaction as everything else
+    )
+    with engine.connect() as connection:
+        return all(connection.execute(question).one())
+
+
+def forget_heartbeats() -> None:
+    """Delete the heartbeats of an earlier process that was killed.
+
+    Rucio shares work out among all that have a heartbeat: the part of a dead one would wait for hours.
+    """
+    from rucio.db.sqla import models
+    from rucio.db.sqla.session import get_engine
+    from sqlalchemy import delete
+
+    with get_engine().begin() as connection:
+        connection.execute(delete(models.Heartbeat))
+
+
+def forget_old_messages() -> None:
+    """Delete notifications that nobody will collect: without a broker the table would grow for ever."""
+    from rucio.db.sqla import models
+    from rucio.db.sqla.session import get_engine
+    from sqlalchemy import delete
+
+    with get_engine().begin() as connection:
+        connection.execute(delete(models.Message).where(models.Message.created_at < _now() - _MESSAGES_KEPT))
