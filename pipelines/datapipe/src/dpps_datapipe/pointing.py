@@ -19,8 +19,8 @@ from ctapipe.containers import (
     ObservationBlockContainer,
     TelescopePointingContainer,
 )
-from ctapipe.io import MonitoringSource, MonitoringType
 from ctapipe.core import ToolConfigurationError
+from ctapipe.io import MonitoringSource, MonitoringType
 
 __all__ = ["RecordedPointingSource", "recorded_pointing"]
 
@@ -86,9 +86,7 @@ class RecordedPointingSource(MonitoringSource):
         """Kinds of monitoring data that this source gives."""
         return (MonitoringType.TELESCOPE_POINTINGS,)
 
-    def get_table(
-        self, monitoring_type: MonitoringType, tel_id: int | None = None, **kwargs: Any
-    ) -> Any:
+    def get_table(self, monitoring_type: MonitoringType, tel_id: int | None = None, **kwargs: Any) -> Any:
         """Refuse: there is no table behind a recorded pointing.
 
         Raises

@@ -63,15 +63,15 @@ def _summary(hand_over: "HandOver") -> dict[str, object]:
     }
 
 
-def _print(summary: dict[str, object], *, as_json: bool) -> None:
-    """Print the result."""
+def _formatted(summary: dict[str, object], *, as_json: bool) -> str:
+    """Give the result as text."""
     if as_json:
-        print(json.dumps(summary, indent=2))
-        return
+        return json.dumps(summary, indent=2) + "\n"
+    lines = []
     for key, value in summary.items():
-        lines = value if isinstance(value, list) else [value]
-        for line in lines:
-            print(f"{key}: {line}")
+        values = value if isinstance(value, list) else [value]
+        lines.extend(f"{key}: {single}\n" for single in values)
+    return "".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.output, n_events=options.events, seed=options.seed, scope=options.scope
             )
     except (ToyError, OSError) as error:
-        print(f"dpps-simpipe-toy: {error}", file=sys.stderr)
+        sys.stderr.write(f"dpps-simpipe-toy: {error}\n")
         return 1
-    _print(_summary(hand_over), as_json=options.json)
+    sys.stdout.write(_formatted(_summary(hand_over), as_json=options.json))
     return 0

@@ -159,9 +159,7 @@ def _link_triggers(files: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(triggers)
 
 
-def make_hand_over(
-    output: Path, *, n_events: int, seed: int, scope: str = "acada"
-) -> HandOver:
+def make_hand_over(output: Path, *, n_events: int, seed: int, scope: str = "acada") -> HandOver:
     """Write a toy observation of the four LSTs of CTAO-North.
 
     Parameters
@@ -206,9 +204,7 @@ def make_hand_over(
     ]
     for tel_id, events in telescopes.items():
         path = folders.event_file(f"LSTN-{tel_id:02d}", f"TEL{tel_id:03d}_SDH0000", "TEL_SHOWER")
-        files.append(
-            write_telescope_stream(path, tel_id=tel_id, observation=observation, events=events)
-        )
+        files.append(write_telescope_stream(path, tel_id=tel_id, observation=observation, events=events))
         _LOGGER.info("%s stream of LST %d: %d events", LABEL, tel_id, len(events))
     truth = output / "truth" / "truth.ecsv"
     _write_truth(truth, observation, showers)

@@ -115,9 +115,7 @@ def _set_card(writer: "FlatProtobufZOFits", keyword: str, value: Any, comment: s
         writer.set_primary_string(keyword, str(value), comment)
 
 
-def _begin_table(
-    writer: "FlatProtobufZOFits", name: str, observation: ToyObservation, title: str
-) -> None:
+def _begin_table(writer: "FlatProtobufZOFits", name: str, observation: ToyObservation, title: str) -> None:
     """Begin a table whose header says what it is and when it was taken."""
     end = observation.start + timedelta(seconds=observation.duration_seconds)
     writer.move_to_new_table(name)
@@ -165,9 +163,7 @@ def _write_stream(
     header = product_header(observation, identity)
     with (
         _published(path) as temporary,
-        FlatProtobufZOFits(
-            n_tiles=20, rows_per_tile=10, compression_block_size_kb=4096
-        ) as writer,
+        FlatProtobufZOFits(n_tiles=20, rows_per_tile=10, compression_block_size_kb=4096) as writer,
     ):
         writer.open(str(temporary))
         for card in header.cards:
@@ -335,9 +331,7 @@ def write_subarray_stream(
     return path
 
 
-def write_trigger_stream(
-    path: Path, *, observation: ToyObservation, events: Sequence[SubarrayEvent]
-) -> Path:
+def write_trigger_stream(path: Path, *, observation: ToyObservation, events: Sequence[SubarrayEvent]) -> Path:
     """Write the triggers of the single telescopes (DL0v1 Trigger).
 
     Parameters

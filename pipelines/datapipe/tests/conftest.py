@@ -1,0 +1,59 @@
+"""Toy events, processed by the stock tool with the reference configuration."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from dpps_simpipe.toy.handover import HandOver, make_hand_over
+
+REPOSITORY = Path(__file__).parents[3]
+CONFIGURATION = REPOSITORY / "workflows" / "configurations" / "process_events.yaml"
+N_EVENTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """A toy observation and its products."""
+
+    hand_over: HandOver
+    dl1: Path
+    dl2: Path
+
+
+def process(*arguments: str) -> int:
+    """Run ``ctapipe-process`` in this process; give its exit code."""
+    from ctapipe.core import run_tool
+    from ctapipe.tools.process import ProcessorTool
+
+    return run_tool(
+        ProcessorTool(), ["--config", str(CONFIGURATION), *arguments], raises=False
+    )
+
+
+def stage_as_acquired(hand_over: HandOver, folder: Path) -> Path:
+    """Lay the streams out where the subarray reader looks; give the subarray stream."""
+    subarray = hand_over.files[0]
+    for path in (subarray, *hand_over.files[2:]):
+        is_array = path is subarray
+        element = "ARRAY" if is_array else f"LSTN-{path.name[4:6]}"
+        kind = "triggers" if is_array else "events"
+        target = folder / "DL0" / element / "acada" / "acada-adh" / kind / "0/0/0" / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(path)
+    return folder / "DL0/ARRAY/acada/acada-adh/triggers/0/0/0" / subarray.name
+
+
+@pytest.fixture(scope="session")
+def processed(tmp_path_factory: pytest.TempPathFactory) -> Processed:
+    """Four toy events of four LSTs, up to DL2."""
+    os.environ["CTAPIPE_IO_ZFITS_NO_SERVICE_DATA"] = "1"
+    folder = tmp_path_factory.mktemp("processed")
+    hand_over = make_hand_over(folder / "acada", n_events=N_EVENTS, seed=11)
+    staged = stage_as_acquired(hand_over, folder / "staged")
+    dl1, dl2 = folder / "events.dl1.h5", folder / "events.dl2.h5"
+    log = f"--provenance-log={folder / 'provenance.log'}"
+    assert process("--input", str(staged), "--output", str(dl1), "--write-images", "--write-parameters", log) == 0
+    reading = ("--input", str(dl1), "--output", str(dl2), log)
+    assert process(*reading, "--no-write-images", "--no-write-parameters", "--write-showers") == 0
+    return Processed(hand_over=hand_over, dl1=dl1, dl2=dl2)

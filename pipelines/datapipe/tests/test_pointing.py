@@ -1,0 +1,65 @@
+"""The pointing recorded in DL0 headers reaches DL1 and the reconstruction."""
+
+import astropy.units as u
+import pytest
+from ctapipe.containers import ArrayEventContainer
+from ctapipe.core import ToolConfigurationError
+from ctapipe.io import EventSource, TableLoader
+from ctapipe.instrument import SubarrayDescription
+from dpps_datapipe.pointing import RecordedPointingSource, recorded_pointing
+
+from .conftest import Processed
+
+FIXED = {"TRACKING": "fixed_horizontal", "ALT_MIN": 69.0, "ALT_MAX": 71.0, "AZ_MEAN": 180.0}
+
+
+def test_pointing_is_read_from_the_tracking_keywords() -> None:
+    assert recorded_pointing(FIXED) == (70.0, 180.0)
+
+
+@pytest.mark.parametrize("missing", ["TRACKING", "ALT_MIN", "ALT_MAX", "AZ_MEAN"])
+def test_incomplete_record_is_no_pointing(missing: str) -> None:
+    assert recorded_pointing({key: value for key, value in FIXED.items() if key != missing}) is None
+
+
+def test_tracking_the_sky_is_no_fixed_pointing() -> None:
+    assert recorded_pointing({**FIXED, "TRACKING": "fixed_icrs"}) is None
+
+
+def test_dl1_keeps_the_pointing_of_the_block(processed: Processed) -> None:
+    with TableLoader(processed.dl1) as loader:
+        (block,) = loader.read_observation_information()
+    assert float(block["subarray_pointing_lat"]) == pytest.approx(70.0)
+    assert float(block["subarray_pointing_lon"]) == pytest.approx(180.0)
+
+
+class _Tool:
+    """Has an event source, as a tool of ctapipe does."""
+
+    def __init__(self, source: EventSource | None) -> None:
+        self.event_source = source
+
+
+def _source_in(tool: _Tool, subarray: SubarrayDescription) -> RecordedPointingSource:
+    # A traitlets parent must be a Configurable: hand over the one attribute used.
+    source = RecordedPointingSource.__new__(RecordedPointingSource)
+    source._blocks = tool.event_source.observation_blocks
+    return source
+
+
+def test_events_get_the_pointing_only_where_they_have_none(processed: Processed) -> None:
+    with EventSource(processed.dl1) as events:
+        source = _source_in(_Tool(events), events.subarray)
+        event: ArrayEventContainer = next(iter(events))
+        first = event.trigger.tels_with_trigger[0]
+        event.monitoring.tel[first].pointing.altitude = 60 * u.deg
+        source.fill_monitoring_container(event)
+        assert event.monitoring.pointing.array_altitude.to_value("deg") == pytest.approx(70.0)
+        assert event.monitoring.tel[first].pointing.altitude.to_value("deg") == pytest.approx(60.0)
+        for tel_id in event.trigger.tels_with_trigger[1:]:
+            assert event.monitoring.tel[tel_id].pointing.altitude.to_value("deg") == pytest.approx(70.0)
+
+
+def test_source_without_a_tool_is_refused(processed: Processed) -> None:
+    with EventSource(processed.dl1) as events, pytest.raises(ToolConfigurationError, match="ctapipe-process"):
+        RecordedPointingSource(subarray=events.subarray)
