@@ -7,7 +7,7 @@ one transaction or can be repeated.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -27,6 +27,9 @@ __all__ = ["Agent", "StepResult"]
 
 _TOKEN_MARGIN_SECONDS = 6 * 3600
 """How long beyond its allowed duration a job's token is good: waiting in the engine, transfers, retries."""
+
+_ENGINE_WATCH = timedelta(seconds=10)
+"""How often an engine that has workers is looked at, in case that it dies silently."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +75,13 @@ class Agent:
             self._perform(action)
         published = publish_due(context)
         cleaned = clean_up(context)
-        if not state.tasks:
-            context.engine.release_idle()
-        return StepResult(changed=bool(actions or published or cleaned), next_at=self._next_time(state))
+        kept = context.engine.release_idle()
+        return StepResult(
+            changed=bool(actions or published or cleaned),
+            next_at=self._next_time(state, watch_engine=kept or bool(observations.known)),
+        )
 
-    def _next_time(self, state: UnfinishedWork) -> datetime | None:
+    def _next_time(self, state: UnfinishedWork, *, watch_engine: bool) -> datetime | None:
         times = [
             time
             for task in state.tasks
@@ -85,7 +90,11 @@ class Agent:
             if time is not None
         ]
         due = self._context.store.next_due()
-        return min([*times, *([due] if due is not None else [])], default=None)
+        if due is not None:
+            times.append(due)
+        if watch_engine:
+            times.append(self._context.clock() + _ENGINE_WATCH)
+        return min(times, default=None)
 
     def _perform(self, action: decisions.Action) -> None:
         try:

@@ -19,7 +19,7 @@ from dpps.workload.outputs import describe_outputs, planned_activity
 from dpps.workload.ports import Parameter, Processes
 from dpps.workload.records import NewTask, TaskInputs
 
-__all__ = ["InputPlan", "Plan", "TransformationPlan", "check_group_size", "plan_production"]
+__all__ = ["InputPlan", "Plan", "TransformationPlan", "check_group_size", "plan_production", "summarize_plan"]
 
 _PASS_MAX = 999
 
@@ -250,3 +250,31 @@ def _transformation_plan(
         output_names=tuple(name.name for name in names),
         product_types=tuple(output.product for output in step.outputs.values()),
     )
+
+
+def summarize_plan(plan: Plan) -> dict[str, object]:
+    """Return a plan as plain data, for ``--dry-run``, ``--json`` and the API."""
+    return {
+        "production": plan.definition.production,
+        "priority": plan.definition.priority,
+        "pass": plan.definition.transformations[0].pass_number,
+        "transformations": [
+            {
+                "name": step.name,
+                "inputs": [
+                    {
+                        "name": given.name,
+                        "origin": given.origin,
+                        "group_by": given.group_by,
+                        "files": given.files,
+                        "size_bytes": given.size_bytes,
+                    }
+                    for given in step.inputs
+                ],
+                "tasks": len(step.tasks),
+                "outputs": list(step.output_names),
+                "product_types": list(step.product_types),
+            }
+            for step in plan.transformations
+        ],
+    }

@@ -237,8 +237,8 @@ class Engine(Protocol):
         """Call ``wake``, from any thread, whenever a job ends."""
         ...
 
-    def release_idle(self) -> None:
-        """Give back workers that nothing needs."""
+    def release_idle(self) -> bool:
+        """Give back workers that nothing has needed for a while; return whether any are kept."""
         ...
 
     def stop(self) -> None:

@@ -62,8 +62,9 @@ class MemoryEngine:
         """Call ``wake``, from any thread, whenever a job ends."""
         self._wake = wake
 
-    def release_idle(self) -> None:
-        """Give back workers that nothing needs: threads cost nothing."""
+    def release_idle(self) -> bool:
+        """Give back workers that nothing needs: threads cost nothing, so there is nothing to do."""
+        return False
 
     def stop(self) -> None:
         """Wait for running jobs and drop the others."""

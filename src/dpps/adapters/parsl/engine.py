@@ -120,13 +120,14 @@ class ParslEngine:
         """Call ``wake``, from any thread, whenever a job ends."""
         self._wake = wake
 
-    def release_idle(self) -> None:
-        """Stop the executor when nothing was to do for a while."""
+    def release_idle(self) -> bool:
+        """Stop the executor when nothing was to do for a while; return whether it is kept."""
         with self._lock:
             idle_seconds = time.monotonic() - self._last_used
             if self._executor is not None and not self._jobs and idle_seconds > self._idle_seconds:
                 self._log.info("parsl executor stopped", idle_seconds=round(idle_seconds))
                 self._stop_executor()
+            return self._executor is not None
 
     @property
     def is_running(self) -> bool:

@@ -1,0 +1,172 @@
+"""Wiring of the workload system: store, engine, CWL, agent, and what a worker uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dpps.composition.data import build_catalogue, build_policy, build_storage
+from dpps.composition.instance import Endpoint, Instance
+from dpps.composition.principals import service_principal
+from dpps.composition.state import StateFolder
+from dpps.composition.tokens import TokenIssuer, build_tokens
+from dpps.data.ports import Catalogue
+from dpps.domain.errors import InvalidInput
+from dpps.workload.bundle import JobBundle
+from dpps.workload.context import WorkloadContext
+from dpps.workload.ports import Processes, ProcessRunner, WorkStore
+from dpps.workload.running import WorkerTools
+
+__all__ = [
+    "WorkloadParts",
+    "WorkloadSettings",
+    "build_processes",
+    "build_work_store",
+    "build_worker_tools",
+    "build_workload",
+    "utc_now",
+]
+
+_CATALOGUE_ACCOUNT = "production"
+
+
+class WorkloadSettings(BaseSettings):
+    """Settings of the workload service, from variables ``DPPS_WORKLOAD_…``."""
+
+    model_config = SettingsConfigDict(env_prefix="DPPS_WORKLOAD_", use_attribute_docstrings=True)
+
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    """Jobs that run at the same time. Default: the number of cores."""
+    idle_seconds: float = Field(default=120.0, ge=0)
+    """How long idle workers are kept. Default: 120 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadParts:
+    """What the workload service runs with."""
+
+    settings: WorkloadSettings
+    endpoint: Endpoint
+    context: WorkloadContext
+    tokens: TokenIssuer
+    prepare: Callable[[], None]
+    """Brings the database schema up to date."""
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def build_work_store(folder: StateFolder) -> WorkStore:
+    """Return the work store of a system."""
+    from dpps.adapters.sql.engine import build_engine
+    from dpps.adapters.sql.work_store import SqlWorkStore
+
+    return SqlWorkStore(build_engine(Instance.load(folder).database(folder, "dpps")))
+
+
+def build_processes() -> Processes:
+    """Return the reader of CWL documents."""
+    from dpps.adapters.cwltool.documents import CwltoolProcesses
+
+    return CwltoolProcesses()
+
+
+def build_production_catalogue(folder: StateFolder) -> Catalogue:
+    """Return the catalogue as productions use it."""
+    return build_catalogue(folder, _CATALOGUE_ACCOUNT)
+
+
+def build_workload(folder: StateFolder, run: Callable[[str], object]) -> WorkloadParts:
+    """Return the parts of the workload service; touches neither database nor catalogue.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The system.
+    run : callable
+        Module-level function that runs a bundle (JSON text) on a worker.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When the folder holds no system, or its description or the settings are wrong.
+    """
+    from dpps.adapters.parsl.engine import ParslEngine
+    from dpps.adapters.sql.engine import migrate
+
+    settings = _settings()
+    instance = Instance.load(folder)
+    endpoint = instance.endpoint("workload")
+    tokens = build_tokens(folder, utc_now)
+    context = WorkloadContext(
+        principal=service_principal("workload"),
+        store=build_work_store(folder),
+        engine=ParslEngine(
+            run,
+            folder.work / "parsl",
+            workers=settings.workers,
+            idle_seconds=settings.idle_seconds,
+        ),
+        processes=build_processes(),
+        catalogue=build_production_catalogue(folder),
+        storage=build_storage(),
+        policy=build_policy(folder),
+        vo=instance.vo,
+        computing_storage=instance.computing_storage,
+        report_base_url=endpoint.url,
+        issue_token=tokens.for_job,
+        clock=utc_now,
+    )
+    url = instance.database(folder, "dpps")
+    return WorkloadParts(
+        settings=settings,
+        endpoint=endpoint,
+        context=context,
+        tokens=tokens,
+        prepare=lambda: migrate(url),
+    )
+
+
+def build_worker_tools(bundle: JobBundle) -> WorkerTools:
+    """Return what a worker uses for one job: made of the bundle alone."""
+    from dpps.adapters.http.report_channel import HttpReportChannel
+
+    return WorkerTools(
+        storage=build_storage(),
+        runner=_process_runner(),
+        channel=HttpReportChannel(bundle.report_url, bundle.token),
+        clock=utc_now,
+    )
+
+
+_runner: ProcessRunner | None = None
+
+
+def _process_runner() -> ProcessRunner:
+    """Return this process's runner: it keeps documents that it has loaded."""
+    global _runner
+    if _runner is None:
+        from dpps.adapters.cwltool.runner import CwltoolRunner
+
+        _runner = CwltoolRunner()
+    return _runner
+
+
+def _settings() -> WorkloadSettings:
+    try:
+        return WorkloadSettings()
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        name = "DPPS_WORKLOAD_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidInput(
+            f"the setting {name} is wrong: {first['msg']}",
+            code="setting-invalid",
+            next_step=f"correct or unset {name}",
+        ) from wrong

@@ -1,0 +1,184 @@
+"""The HTTP side: reports of jobs, productions, health and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from dpps.domain.errors import (
+    Conflict,
+    DppsError,
+    InvalidInput,
+    NotAuthorized,
+    NotFound,
+    Unavailable,
+)
+from dpps.domain.principals import Principal
+from dpps.services.workload.driver import AgentDriver
+from dpps.services.workload.metrics import WorkloadMetrics
+from dpps.workload.bundle import JobReport
+from dpps.workload.context import WorkloadContext
+from dpps.workload.definition import ProductionDefinition
+from dpps.workload.planning import summarize_plan
+from dpps.workload.progress import (
+    ProductionStatus,
+    ProductionSummary,
+    list_productions,
+    production_status,
+)
+from dpps.workload.reporting import finish_job, start_job
+from dpps.workload.submission import submit_production
+
+__all__ = ["build_application"]
+
+_STATUS: dict[type[DppsError], HTTPStatus] = {
+    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    NotAuthorized: HTTPStatus.FORBIDDEN,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class JobStart(BaseModel):
+    """A job's announcement that it begins."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str
+    at: AwareDatetime
+
+
+class Wanted(BaseModel):
+    """Whether what a job does, or did, is wanted."""
+
+    wanted: bool
+
+
+class Submission(BaseModel):
+    """A production, complete in itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    definition: ProductionDefinition
+    pass_is_given: bool = False
+    """Whether the pass in the definition is prescribed; else the first free one is taken."""
+
+
+class Verdict(BaseModel):
+    """Health of the service."""
+
+    healthy: bool
+    reason: str
+
+
+Authenticate = Callable[[str], Principal]
+
+
+def build_application(context: WorkloadContext, driver: AgentDriver, authenticate: Authenticate) -> FastAPI:
+    """Return the application; its interface description is served at ``/openapi.json``.
+
+    Parameters
+    ----------
+    context : WorkloadContext
+        Ports and settings.
+    driver : AgentDriver
+        The agent's thread.
+    authenticate : callable
+        Returns whom a bearer token stands for.
+    """
+    application = FastAPI(title="dpps workload", version="1")
+    application.add_exception_handler(DppsError, _refuse)
+
+    def caller(authorization: Annotated[str, Header()] = "") -> Principal:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotAuthorized(
+                "the request carries no bearer token",
+                code="token-missing",
+                next_step="send the header 'Authorization: Bearer <token>'",
+            )
+        return authenticate(token)
+
+    _add_state(application, driver, WorkloadMetrics(context, driver))
+    _add_jobs(application, context, driver, caller)
+    _add_productions(application, context, caller)
+    return application
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, DppsError):
+        raise error
+    known = (kind for kind in type(error).__mro__ if kind in _STATUS)
+    status = _STATUS.get(next(known, DppsError), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return JSONResponse({"error": error.as_dict()}, status_code=status)
+
+
+def _add_state(application: FastAPI, driver: AgentDriver, metrics: WorkloadMetrics) -> None:
+    @application.get("/healthz", response_model=Verdict)
+    def healthz() -> Response:
+        """Say whether the agent works."""
+        health = driver.health
+        status = HTTPStatus.OK if health.healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse({"healthy": health.healthy, "reason": health.reason}, status_code=status)
+
+    @application.get("/metrics")
+    def figures() -> Response:
+        """Return figures in Prometheus' text format."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _add_jobs(
+    application: FastAPI, context: WorkloadContext, driver: AgentDriver, caller: Callable[..., Principal]
+) -> None:
+    @application.post("/jobs/{job}/start")
+    def start(job: str, message: JobStart, principal: Annotated[Principal, Depends(caller)]) -> Wanted:
+        """Note that a job begins."""
+        wanted = start_job(principal, context.store, job, now=context.clock())
+        structlog.get_logger(__name__).info("job started", job=job, host=message.host, wanted=wanted)
+        return Wanted(wanted=wanted)
+
+    @application.post("/jobs/{job}/report")
+    def report(job: str, message: JobReport, principal: Annotated[Principal, Depends(caller)]) -> Wanted:
+        """Take the report of a job that has ended; repeating it changes nothing."""
+        wanted = finish_job(principal, context.store, job, message, now=context.clock())
+        structlog.get_logger(__name__).info(
+            "job reported", job=job, exit_reason=message.exit_reason.value, wanted=wanted
+        )
+        driver.wake()
+        return Wanted(wanted=wanted)
+
+
+def _add_productions(
+    application: FastAPI, context: WorkloadContext, caller: Callable[..., Principal]
+) -> None:
+    @application.get("/productions")
+    def productions(principal: Annotated[Principal, Depends(caller)]) -> list[ProductionSummary]:
+        """List the productions, the newest first."""
+        return list_productions(principal, context.store)
+
+    @application.get("/productions/{name}")
+    def status(name: str, principal: Annotated[Principal, Depends(caller)]) -> ProductionStatus:
+        """Say how far a production is."""
+        return production_status(principal, context.store, name)
+
+    @application.post("/productions", status_code=HTTPStatus.CREATED)
+    def submit(message: Submission, principal: Annotated[Principal, Depends(caller)]) -> dict[str, Any]:
+        """Submit a production; return its plan."""
+        plan = submit_production(
+            principal,
+            context.store,
+            context.catalogue,
+            context.processes,
+            message.definition,
+            pass_is_given=message.pass_is_given,
+            vo=context.vo,
+            now=context.clock(),
+        )
+        return summarize_plan(plan)
