@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpps.cli.output import emit_json, emit_table, json_option, show_error, state_folder, state_option
 from dpps.cli.counting import counting
+from dpps.cli.output import emit_json, emit_table, json_option, show_error, state_folder, state_option
 
 if TYPE_CHECKING:
     from dpps.data.ports import Catalogue

@@ -20,7 +20,7 @@ from dpps.data.ports import (
     StorageElement,
 )
 from dpps.data.query import matches
-from dpps.domain.errors import Conflict, DppsError
+from dpps.domain.errors import Conflict, DppsError, InvalidInput
 from dpps.domain.files import ArchivedFile
 from dpps.domain.names import Lfn
 
@@ -69,7 +69,7 @@ class RucioCatalogue:
     def _register(self, chunk: Sequence[Registration]) -> list[RegistrationOutcome]:
         lfns = [one.lfn for one in chunk]
         before = self._reader.contents(lfns)
-        errors: dict[Lfn, DppsError] = self._unmakeable_folders(chunk)
+        errors = self._unmakeable_folders(chunk)
         fresh = {
             one.lfn: one
             for one in reversed(chunk)  # of two with one name, the first counts
@@ -79,17 +79,13 @@ class RucioCatalogue:
         self._set_metadata(list(fresh.values()))
         # Rucio takes a second registration of a name without comparing the content: look again.
         after = self._reader.contents(lfns)
+        outcomes: list[RegistrationOutcome] = []
         for one in chunk:
-            if after.get(one.lfn, one.content) != one.content:
-                errors.setdefault(one.lfn, _taken(one.lfn))
-        return [
-            RegistrationOutcome(
-                lfn=one.lfn,
-                created=one.lfn not in before and one.lfn not in errors,
-                error=errors.get(one.lfn),
-            )
-            for one in chunk
-        ]
+            taken = after.get(one.lfn, one.content) != one.content
+            error = errors.get(one.lfn) or (_taken(one.lfn) if taken else None)
+            created = error is None and one.lfn not in before
+            outcomes.append(RegistrationOutcome(lfn=one.lfn, created=created, error=error))
+        return outcomes
 
     def _unmakeable_folders(self, chunk: Sequence[Registration]) -> dict[Lfn, DppsError]:
         """Make the datasets; return the files whose dataset cannot be, with the reason."""
@@ -97,9 +93,7 @@ class RucioCatalogue:
         for dataset in dict.fromkeys(one.dataset for one in chunk):
             try:
                 self._folders.ensure(dataset)
-            except DppsError as error:
-                if error.retryable:
-                    raise
+            except (Conflict, InvalidInput) as error:
                 errors |= {one.lfn: error for one in chunk if one.dataset == dataset}
         return errors
 

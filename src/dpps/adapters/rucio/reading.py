@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from dpps.domain.names import Lfn
 
 __all__ = ["FileReader", "StorageTable"]
 
+_FEW = 8
 _REPLICA_STATES = {
     "AVAILABLE": ReplicaState.AVAILABLE,
     "COPYING": ReplicaState.COPYING,
@@ -102,14 +104,30 @@ class FileReader:
         return {Lfn(one.pop("name")): _without(one, "scope") for one in found}
 
     def attached(self, lfns: Sequence[Lfn]) -> set[Lfn]:
-        """Return those files that are members of the dataset that their name says."""
-        return {lfn for lfn, one in self._replicas(lfns).items() if _is_attached(lfn, one)}
+        """Return those files that are members of the dataset that their name says.
+
+        Rucio finds the parents of a file in many steps: where more than a few files of a dataset are
+        asked for, reading the dataset is faster.
+        """
+        by_dataset: dict[str, list[Lfn]] = defaultdict(list)
+        for lfn in lfns:
+            by_dataset[lfn.parent].append(lfn)
+        attached: set[Lfn] = set()
+        singles: list[Lfn] = []
+        for dataset, files in by_dataset.items():
+            if len(files) > _FEW:
+                attached.update(self._members(dataset).intersection(files))
+            else:
+                singles += files
+        found = self._replicas(singles, with_parents=True)
+        attached.update(lfn for lfn, one in found.items() if f"{lfn.scope}:{lfn.parent}" in one["parents"])
+        return attached
 
     def files(self, lfns: Sequence[Lfn]) -> list[ArchivedFile | None]:
         """Return what is known of each file, or None."""
         contents = self.contents(lfns)
         known = list(contents)
-        metadata, replicas = self.metadata(known), self._replicas(known)
+        metadata, replicas, attached = self.metadata(known), self._replicas(known), self.attached(known)
         return [
             None
             if lfn not in contents
@@ -118,18 +136,28 @@ class FileReader:
                 content=contents[lfn],
                 replicas=self._copies(replicas.get(lfn, {})),
                 metadata=metadata.get(lfn, {}),
-                dataset=lfn.parent if _is_attached(lfn, replicas.get(lfn, {})) else None,
+                dataset=lfn.parent if lfn in attached else None,
             )
             for lfn in lfns
         ]
 
-    def _replicas(self, lfns: Sequence[Lfn]) -> dict[Lfn, Mapping[str, Any]]:
+    def _members(self, dataset: str) -> set[Lfn]:
+        from rucio.common.exception import DataIdentifierNotFound
+
+        parent = Lfn(dataset)
+        with catalogue_errors(f"list {dataset}"):
+            try:
+                return {Lfn(one["name"]) for one in self._client.list_content(parent.scope, parent.name)}
+            except DataIdentifierNotFound:
+                return set()
+
+    def _replicas(self, lfns: Sequence[Lfn], *, with_parents: bool = False) -> dict[Lfn, Mapping[str, Any]]:
         if not lfns:
             return {}
         with catalogue_errors(f"list the copies of {len(lfns)} files"):
             found = list(
                 self._client.list_replicas(
-                    _dids(lfns), all_states=True, resolve_archives=False, resolve_parents=True
+                    _dids(lfns), all_states=True, resolve_archives=False, resolve_parents=with_parents
                 )
             )
         return {Lfn(one["name"]): one for one in found}
@@ -146,10 +174,6 @@ class FileReader:
         )
 
 
-def _is_attached(lfn: Lfn, replicas: Mapping[str, Any]) -> bool:
-    return f"{lfn.scope}:{lfn.parent}" in replicas.get("parents", ())
-
-
 def _dids(lfns: Sequence[Lfn]) -> list[dict[str, str]]:
     return [{"scope": lfn.scope, "name": lfn.name} for lfn in lfns]
 
@@ -164,7 +188,12 @@ def _url_prefix(protocol: Mapping[str, Any]) -> str:
 
 
 def _plain_url(url: str) -> str:
-    """Return a physical URL without the port 0 that Rucio writes where a storage has none."""
+    """Return a physical URL as prefix and LFN make it.
+
+    Rucio writes port 0 where a storage has none, and two slashes where prefix and name of a file meet.
+    """
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
+    if scheme == "file":
+        path = path.replace("//", "/")
     return f"{scheme}://{host.removesuffix(':0')}{slash}{path}"
