@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor", "down", "logs", "status", "up"]
 
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+
 
 @click.command()
 @state_option
@@ -103,10 +105,53 @@ def _row(service: ServiceStatus) -> dict[str, object]:
 
 
 @click.command()
-def logs() -> None:
-    """Show or follow the logs of the services."""
+@state_option
+@click.argument("services", nargs=-1)
+@click.option("-f", "--follow", is_flag=True, help="Go on showing new lines until interrupted.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=20, show_default=True, help="Last lines of each."
+)
+@click.option("--level", type=click.Choice(_LEVELS), default="debug", help="Least severity shown.")
+@json_option
+def logs(services: tuple[str, ...], follow: bool, lines: int, level: str, as_json: bool) -> None:
+    """Show or follow the logs of SERVICES (all, when none is named)."""
+    from dpps.cli.log_lines import line_printer
+    from dpps.ops.logs import follow_lines, last_lines, log_files
+
+    files = log_files(state_folder(), services)
+    show = line_printer(raw=as_json)
+    for line in last_lines(files, lines):
+        if line.at_least(level):
+            show(line)
+    if follow:
+        for line in follow_lines(files):
+            if line.at_least(level):
+                show(line)
 
 
 @click.command()
-def doctor() -> None:
-    """Say what is missing and the command that mends it."""
+@state_option
+@json_option
+def doctor(as_json: bool) -> int:
+    """Say what is missing and the command that mends it. Exit code 1 when something needed is missing."""
+    from dpps.ops.doctor import examine
+
+    findings = examine(state_folder())
+    healthy = all(finding.good or not finding.required for finding in findings)
+    if as_json:
+        emit_json({"healthy": healthy, "findings": [finding.as_dict() for finding in findings]})
+        return 0 if healthy else 1
+    for finding in findings:
+        mark, colour = _MARKS[finding.good, finding.required]
+        click.echo(f"{click.style(f'{mark:5}', fg=colour)} {finding.subject:22} {finding.message}")
+        if finding.mend and not finding.good:
+            click.echo(f"{'':28} {finding.mend}")
+    return 0 if healthy else 1
+
+
+_MARKS = {
+    (True, True): ("ok", "green"),
+    (True, False): ("ok", "green"),
+    (False, True): ("wrong", "red"),
+    (False, False): ("could", "yellow"),
+}

@@ -26,7 +26,7 @@ def main() -> None:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != int(parent):
         sys.exit("the supervisor died before this service was born")
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606 - no shell wanted
 
 
 if __name__ == "__main__":

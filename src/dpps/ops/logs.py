@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LEVELS", "LogLine", "last_error", "parse", "rotate", "tail"]
+from dpps.composition.instance import Instance
+from dpps.composition.state import StateFolder
+from dpps.domain.errors import NotFound
+
+__all__ = [
+    "LEVELS",
+    "LogLine",
+    "follow_lines",
+    "last_error",
+    "last_lines",
+    "log_files",
+    "parse",
+    "rotate",
+    "tail",
+]
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 _BLOCK_BYTES = 64 * 1024
@@ -100,14 +116,66 @@ def rotate(path: Path) -> bool:
     return True
 
 
-def follow(path: Path, position: int) -> Iterator[str]:
-    """Yield the complete lines written after a position, and stop at the end of the file."""
-    try:
-        with path.open("rb") as stream:
-            stream.seek(position)
-            for line in stream:
-                if not line.endswith(b"\n"):
-                    return
-                yield line.decode(errors="replace")
-    except FileNotFoundError:
-        return
+def log_files(folder: StateFolder, services: Sequence[str]) -> dict[str, Path]:
+    """Return the log files of the named services, or of all, by service.
+
+    Raises
+    ------
+    NotFound
+        When a service has no log here.
+    """
+    Instance.load(folder)
+    there = {path.stem: path for path in sorted(folder.logs.glob("*.log"))}
+    for name in services:
+        if name not in there:
+            raise NotFound(
+                f"there is no log of a service {name!r} in {folder.logs}",
+                next_step=f"choose from: {', '.join(there) or 'nothing was started yet'}",
+                service=name,
+            )
+    return {name: path for name, path in there.items() if not services or name in services}
+
+
+def last_lines(files: Mapping[str, Path], lines: int) -> list[LogLine]:
+    """Return the last lines of each file, merged by time; plain lines stay with the line before them."""
+    dated: list[tuple[str, LogLine]] = []
+    for service, path in files.items():
+        moment = ""
+        for raw in tail(path, lines):
+            line = parse(raw, service)
+            moment = line.time or _plain_time(raw) or moment
+            dated.append((moment, line))
+    return [line for _, line in sorted(dated, key=lambda pair: pair[0])]
+
+
+def _plain_time(raw: str) -> str:
+    """Return the time at the start of one of PostgreSQL's lines, in the form of ours; else nothing."""
+    found = re.match(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d+) UTC ", raw)
+    return f"{found[1]}T{found[2]}" if found else ""
+
+
+def follow_lines(files: Mapping[str, Path], *, poll_seconds: float = 0.3) -> Iterator[LogLine]:
+    """Yield new lines of the files for ever; notices when a file was started anew."""
+    positions = {service: _size_bytes(path) for service, path in files.items()}
+    while True:
+        for service, path in files.items():
+            if _size_bytes(path) < positions[service]:
+                positions[service] = 0
+            for raw, end in _complete_lines(path, positions[service]):
+                positions[service] = end
+                yield parse(raw, service)
+        time.sleep(poll_seconds)
+
+
+def _size_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _complete_lines(path: Path, position: int) -> Iterator[tuple[str, int]]:
+    with path.open("rb") as stream:
+        stream.seek(position)
+        for line in stream:
+            if not line.endswith(b"\n"):
+                return
+            position += len(line)
+            yield line.decode(errors="replace").rstrip("\n"), position

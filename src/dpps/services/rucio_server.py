@@ -123,7 +123,7 @@ def _application() -> WSGIApplication:
 
 
 def _serve(application: WSGIApplication, instance: Instance) -> None:
-    from gunicorn.app.base import BaseApplication
+    from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
     endpoint = instance.endpoint(_SERVICE)
 
@@ -166,8 +166,9 @@ def main(arguments: list[str] | None = None) -> None:
     application = _application()
     configure_logging(_SERVICE)  # Rucio has installed handlers of its own meanwhile
 
-    from dpps.services.rucio_bootstrap import bootstrap
     from rucio.db.sqla.session import get_engine
+
+    from dpps.services.rucio_bootstrap import bootstrap
 
     bootstrap(folder, instance)
     get_engine().dispose()  # no connection may be shared with the workers, which are forked next
