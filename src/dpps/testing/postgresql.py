@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["PostgresqlCluster", "find_programs", "fresh_database", "postgresql_cluster"]
+__all__ = ["PostgresqlCluster", "find_programs", "free_port", "fresh_database", "postgresql_cluster"]
 
 _WAIT_SECONDS = 60
 
@@ -132,7 +132,7 @@ def postgresql_cluster() -> Iterator[PostgresqlCluster]:
     folder = Path(tempfile.mkdtemp(prefix="dpps-postgresql-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    cluster = PostgresqlCluster(programs=programs, folder=folder, port=_free_port())
+    cluster = PostgresqlCluster(programs=programs, folder=folder, port=free_port())
     try:
         cluster.initialise()
         cluster.start()
@@ -150,7 +150,8 @@ def fresh_database(postgresql_cluster: PostgresqlCluster) -> Iterator[str]:
     postgresql_cluster.drop(name)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

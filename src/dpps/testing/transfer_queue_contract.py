@@ -302,7 +302,7 @@ class TransferQueueContract:
             # Submissions go on until one falls into the wait: no order of the two threads is assumed.
             while not waiting.done():
                 queue.submit(build_job("a"), NOW)
-        waiting.result()
+        assert waiting.result()
         session.close()
 
 

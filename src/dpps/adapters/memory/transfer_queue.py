@@ -39,13 +39,13 @@ class MemoryWorkerSession:
         self._alive = alive
         self._changed = changed
 
-    def wait(self, seconds: float) -> None:
-        """Return when the queue has changed, or after a time."""
+    def wait(self, seconds: float) -> bool:
+        """Return True as soon as the queue has changed, False when the time is over."""
         with self._changed:
-            if self.number in self._alive:
-                self._changed.wait(seconds)
+            changed = self.number in self._alive and self._changed.wait(seconds)
             if self.number not in self._alive:
                 raise Unavailable("the session of this worker has ended", next_step="enrol again")
+            return changed
 
     def close(self) -> None:
         """End the session."""

@@ -54,9 +54,21 @@ def migrate(url: str) -> None:
             connection.commit()
             # The lock belongs to the session: it ends with the connection, whatever happens.
             connection.detach()
-            _upgrade(engine)
+            if not _up_to_date(engine):
+                _upgrade(engine)
     finally:
         engine.dispose()
+
+
+def _up_to_date(engine: Engine) -> bool:
+    """Tell whether nothing is to be done, without the second that loading alembic takes."""
+    # A revision's file is named after it, and revisions are numbered in order.
+    newest = max(path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    with engine.connect() as connection:
+        if connection.scalar(text("SELECT to_regclass('public.alembic_version')")) is None:
+            return False
+        found = connection.scalar(text("SELECT version_num FROM public.alembic_version"))
+    return bool(found == newest)
 
 
 def _upgrade(engine: Engine) -> None:

@@ -22,8 +22,8 @@ class WorkerSession(Protocol):
         """Number that no other living worker has."""
         ...
 
-    def wait(self, seconds: float) -> None:
-        """Return when the queue has changed, or after a time.
+    def wait(self, seconds: float) -> bool:
+        """Return True as soon as the queue has changed, False when the time is over.
 
         Raises
         ------

@@ -1,0 +1,96 @@
+"""Wiring of the transfer service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dpps.composition.instance import Endpoint, Instance
+from dpps.composition.state import StateFolder
+from dpps.data.transfers.ports import TransferQueue, TransferStorage
+from dpps.domain.errors import InvalidInput
+
+__all__ = ["TransferParts", "TransferSettings", "build_transfers"]
+
+_FILE_PREFIX = "file://localhost"
+
+
+class TransferSettings(BaseSettings):
+    """Settings of the transfer service, from variables ``DPPS_TRANSFERS_…``."""
+
+    model_config = SettingsConfigDict(env_prefix="DPPS_TRANSFERS_", use_attribute_docstrings=True)
+
+    workers: int = Field(default=4, ge=1, le=64)
+    """Files moved at the same time. Default: 4."""
+    memory_days: float = Field(default=30.0, gt=0)
+    """Days after which finished jobs are forgotten. Default: 30."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferParts:
+    """What the transfer service runs with."""
+
+    settings: TransferSettings
+    endpoint: Endpoint
+    vo: str
+    queue: TransferQueue
+    storage: TransferStorage
+    prepare: Callable[[], None]
+    """Brings the database schema up to date."""
+    close: Callable[[], None]
+    """Closes the connections to the database."""
+
+
+def build_transfers(folder: StateFolder) -> TransferParts:
+    """Return the parts for the system in a state folder; touches neither database nor storage.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When the folder holds no system, or its description or the settings are wrong.
+    """
+    from dpps.adapters.sql.engine import build_engine, migrate
+    from dpps.adapters.sql.transfer_queue import SqlTransferQueue
+    from dpps.adapters.storage.posix import PosixStorage
+
+    settings = _settings()
+    instance = Instance.load(folder)
+    url = instance.database(folder, "dpps")
+    engine = build_engine(url, connections_max=settings.workers + 6)
+    return TransferParts(
+        settings=settings,
+        endpoint=instance.endpoint("transfers"),
+        vo=instance.vo,
+        queue=SqlTransferQueue(engine),
+        storage=PosixStorage(_roots(instance, folder)),
+        prepare=lambda: migrate(url),
+        close=engine.dispose,
+    )
+
+
+def _settings() -> TransferSettings:
+    try:
+        return TransferSettings()
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        name = "DPPS_TRANSFERS_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidInput(
+            f"the setting {name} is wrong: {first['msg']}",
+            code="setting-invalid",
+            next_step=f"correct or unset {name}",
+            setting=name,
+        ) from wrong
+
+
+def _roots(instance: Instance, folder: StateFolder) -> list[Path]:
+    """Return the folders of the storage elements, the only ones that the service may touch."""
+    named = [
+        Path(site.url_prefix.removeprefix(_FILE_PREFIX))
+        for site in instance.sites
+        if site.url_prefix.startswith(_FILE_PREFIX)
+    ]
+    return named or [folder.root / "storage"]

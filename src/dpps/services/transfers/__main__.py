@@ -1,0 +1,104 @@
+"""``python -m dpps.services.transfers --state DIR``: runs the transfer service until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dpps.composition.state import StateFolder
+from dpps.composition.telemetry import configure_logging
+from dpps.domain.errors import Conflict, DppsError
+
+if TYPE_CHECKING:
+    from dpps.composition.instance import Endpoint
+    from dpps.composition.transfers import TransferParts
+
+__all__ = ["main", "serve"]
+
+
+def main() -> int:
+    """Run the service; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dpps.services.transfers", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="the state folder of the system")
+    arguments = parser.parse_args()
+    configure_logging("transfers")
+    try:
+        from dpps.composition.transfers import build_transfers
+
+        serve(build_transfers(StateFolder(arguments.state)))
+    except DppsError as error:
+        structlog.get_logger(__name__).error(error.message, code=error.code, next_step=error.next_step)
+        return error.exit_code
+    return 0
+
+
+def serve(parts: TransferParts) -> None:
+    """Serve until SIGTERM or SIGINT; what is being moved is given back before this returns.
+
+    Raises
+    ------
+    Conflict
+        When the port is in use.
+    """
+    import uvicorn
+
+    from dpps.services.transfers.application import build_application
+    from dpps.services.transfers.crew import Crew
+    from dpps.services.transfers.metrics import TransferMetrics
+
+    metrics = TransferMetrics(parts.queue)
+    crew = Crew(
+        parts.queue,
+        parts.storage,
+        prepare=parts.prepare,
+        workers=parts.settings.workers,
+        memory=timedelta(days=parts.settings.memory_days),
+        record=metrics.record,
+    )
+    application = build_application(parts.queue, crew, metrics, parts.vo)
+    server = uvicorn.Server(
+        uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server takes these signals while it runs, and repeats them once it has ended: what would
+        # then kill this process must not come before the crew has stopped.
+        signal.signal(number, _already_stopping)
+    with _listen(parts.endpoint) as listener:
+        crew.start()
+        try:
+            server.run(sockets=[listener])
+        finally:
+            crew.stop()
+            parts.close()
+
+
+def _already_stopping(number: int, frame: FrameType | None) -> None:
+    structlog.get_logger(__name__).info("stopping", signal=signal.Signals(number).name)
+
+
+def _listen(endpoint: Endpoint) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((endpoint.host, endpoint.port))
+    except OSError as refused:
+        listener.close()
+        raise Conflict(
+            f"cannot listen on {endpoint.host}:{endpoint.port}: {refused.strerror}",
+            code="port-in-use",
+            next_step="stop what uses the port (dpps status, dpps down), or start with another --state",
+            port=endpoint.port,
+        ) from refused
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())
