@@ -21,7 +21,8 @@ pytestmark = pytest.mark.parsl
 
 class TestParslEngine(EngineContract):
     @pytest.fixture(scope="class")
-    def engine(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParslEngine]:
+    @classmethod
+    def engine(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParslEngine]:
         # One for all tests: starting takes longer than all of them.
         engine = ParslEngine(play, tmp_path_factory.mktemp("parsl"), workers=1)
         yield engine

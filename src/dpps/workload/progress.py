@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from dpps.domain.principals import Action, Principal, authorize
 from dpps.domain.work import JobState, ProductionState, TaskState, TransformationState, is_final
 from dpps.workload.ports import WorkStore
-from dpps.workload.records import Job, Production, Task, Transformation
+from dpps.workload.records import AuditEntry, Job, Production, Task, Transformation
 
 __all__ = [
     "FailedTask",
@@ -20,6 +20,7 @@ __all__ = [
     "RunningJob",
     "TransformationStatus",
     "list_productions",
+    "production_history",
     "production_status",
 ]
 
@@ -118,6 +119,13 @@ def production_status(principal: Principal, store: WorkStore, name: str) -> Prod
         transformations=tuple(_transformation(store, step, states) for step in steps),
         products=tuple(entry.lfn for entry in store.lineage(name)),
     )
+
+
+def production_history(principal: Principal, store: WorkStore, name: str) -> list[AuditEntry]:
+    """Return every state change in a production, the oldest first; errors as `production_status`."""
+    authorize(principal, Action.WATCH, f"production {name}")
+    store.production(name)
+    return store.audit(name)
 
 
 def _summary(store: WorkStore, production: Production) -> ProductionSummary:

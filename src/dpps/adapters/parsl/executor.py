@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -50,9 +51,10 @@ class LocalExecutor:
         self._sandboxes = folder / "sandboxes"
         shutil.rmtree(self._sandboxes, ignore_errors=True)
         self._sandboxes.mkdir(parents=True)
+        self._scratch = _new_scratch(folder / "scratch")
         run = _new_run(folder / "runs")
         provider: Any = LocalProvider(  # type: ignore[no-untyped-call]
-            init_blocks=0, min_blocks=0, max_blocks=1, worker_init=_worker_init(self._sandboxes)
+            init_blocks=0, min_blocks=0, max_blocks=1, worker_init=_worker_init(self._sandboxes, self._scratch)
         )
         provider.script_dir = str(run / "submit_scripts")
         Path(provider.script_dir).mkdir()
@@ -115,6 +117,20 @@ class LocalExecutor:
             self._htex.provider.cancel([self._htex.blocks_to_job_id[block] for block in alive])
         self._htex.shutdown()
         shutil.rmtree(self._sandboxes, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _new_scratch(link: Path) -> Path:
+    """Return a folder with a short name for multiprocessing's sockets, removing that of the last run.
+
+    Below a deep state folder the names of sockets grow too long for the operating system.
+    """
+    if link.is_symlink():
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+        link.unlink()
+    scratch = Path(tempfile.mkdtemp(prefix="dpps-parsl-"))
+    link.symlink_to(scratch)
+    return scratch
 
 
 def _new_run(runs: Path) -> Path:
@@ -127,13 +143,13 @@ def _new_run(runs: Path) -> Path:
     return run
 
 
-def _worker_init(sandboxes: Path) -> str:
+def _worker_init(sandboxes: Path, scratch: Path) -> str:
     """Return what the shell of the worker pool does first: a worker knows nothing of the system."""
     programs = Path(sys.executable).parent
     lines = [
         "unset DPPS_STATE DPPS_PRINCIPAL RUCIO_CONFIG RUCIO_HOME",
         f"export PATH={shlex.quote(str(programs))}:$PATH",
-        # Not TMPDIR: below a deep folder, the names of multiprocessing's sockets grow too long for them.
+        f"export TMPDIR={shlex.quote(str(scratch))}",
         f"export DPPS_SANDBOXES={shlex.quote(str(sandboxes))}",
         f"cd {shlex.quote(str(sandboxes))}",
     ]

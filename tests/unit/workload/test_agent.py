@@ -1,0 +1,260 @@
+"""The agent on parts in memory: real CWL, real storage, real publishing."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from dpps.adapters.cwltool.runner import CwltoolRunner
+from dpps.adapters.memory.engine import MemoryEngine
+from dpps.adapters.memory.work_store import MemoryWorkStore
+from dpps.composition.workload import utc_now
+from dpps.domain.errors import Conflict, InvalidInput, Unavailable
+from dpps.domain.names import Lfn
+from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState
+from dpps.testing.engine_contract import eventually
+from dpps.testing.small_workload import SmallWorkload, copy_production, simulated
+from dpps.workload.bundle import JobReport, parse_bundle
+from dpps.workload.planning import summarize_plan
+from dpps.workload.ports import WorkStore
+from dpps.workload.progress import production_status
+from dpps.workload.reporting import finish_job, job_principal, start_job
+from dpps.workload.running import WorkerTools, run_job
+
+
+class DirectChannel:
+    """Reports without a network, losing what a test wants to be lost."""
+
+    def __init__(self, store: WorkStore, job: str, lose: Callable[[str], bool]) -> None:
+        self._store = store
+        self._job = job
+        self._lose = lose
+
+    def start(self, host: str, at: datetime) -> bool:
+        return start_job(job_principal(self._job), self._store, self._job, now=at)
+
+    def finish(self, report: JobReport) -> bool:
+        if self._lose(self._job):
+            raise Unavailable("nobody answers")
+        return finish_job(job_principal(self._job), self._store, self._job, report, now=utc_now())
+
+
+class Rig:
+    """A small system whose jobs run in a thread of this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = MemoryWorkStore()
+        self.runner = CwltoolRunner()
+        self.lost_reports: set[str] = set()
+        self.bundles: list[str] = []
+        self.engine = MemoryEngine(self._run)
+        self.system = SmallWorkload(folder=folder, store=self.store, engine=self.engine)
+
+    def _run(self, text: str) -> None:
+        self.bundles.append(text)
+        bundle = parse_bundle(text)
+        channel = DirectChannel(self.store, bundle.job, self.lost_reports.__contains__)
+        run_job(
+            bundle,
+            WorkerTools(storage=self.system.storage, runner=self.runner, channel=channel, clock=utc_now),
+        )
+
+    def finish(self, name: str = "night") -> ProductionState:
+        """Let the agent work until a production has ended."""
+
+        def ended() -> bool:
+            self.system.agent.step()
+            return self.store.production(name).state is not ProductionState.ACTIVE
+
+        assert eventually(ended)
+        return self.store.production(name).state
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
+    yield made
+    made.engine.stop()
+
+
+def test_two_linked_transformations(rig: Rig, tmp_path: Path) -> None:
+    inputs = [rig.system.archive(f"run{n}", f"events {n}\n".encode(), simulated(n)) for n in (1, 2)]
+    plan = rig.system.submit(copy_production(tmp_path))
+    assert rig.finish() is ProductionState.DONE
+    status = production_status(rig.system.manager, rig.store, "night")
+    assert [step.tasks for step in status.transformations] == [{"done": 2}, {"done": 2}]
+    assert set(plan.transformations[0].output_names) < set(status.products)
+    products = rig.system.catalogue.files([Lfn(name) for name in status.products])
+    contents = {
+        Path(file.replicas[0].pfn.removeprefix("file://localhost")).read_text()
+        for file in products
+        if file is not None
+    }
+    assert contents == {
+        "events 1\nfirst\n",
+        "events 2\nfirst\n",
+        "events 1\nfirst\nsecond\n",
+        "events 2\nfirst\nsecond\n",
+    }
+    lineage = {entry.lfn: entry.inputs for entry in rig.store.lineage("night")}
+    assert {lfn.name for lfn in inputs} == {
+        name for name, sources in lineage.items() if "/DL1/" in name for name in sources
+    }
+    assert all(file is not None and file.dataset for file in products), "products are attached"
+    assert not [name for name in rig.system.stored_files() if "/tmp/" in name]
+
+
+def test_metadata_tell_what_was_done(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1", b"events\n", simulated(1))
+    plan = rig.system.submit(copy_production(tmp_path))
+    rig.finish()
+    (product,) = rig.system.catalogue.files([Lfn(plan.transformations[0].output_names[0])])
+    assert product is not None
+    assert product.metadata["activity__software__name"] == "sh"
+    assert str(product.metadata["activity__configuration_id"]).startswith("sha256:")
+    assert product.metadata["dpps__task"] == "night.dl1.1"
+    assert product.metadata["data__level"] == "DL1"
+
+
+def test_a_second_production_takes_the_next_pass(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1", b"events\n", simulated(1))
+    rig.system.submit(copy_production(tmp_path))
+    rig.finish()
+    again = rig.system.submit(copy_production(tmp_path, name="again"))
+    assert summarize_plan(again)["pass"] == 2
+    assert rig.finish("again") is ProductionState.DONE
+
+
+def test_a_prescribed_pass_is_not_used_twice(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1", b"events\n", simulated(1))
+    rig.system.submit(copy_production(tmp_path))
+    rig.finish()
+    path = copy_production(tmp_path, name="again")
+    path.write_text("pass: 1\n" + path.read_text())
+    with pytest.raises(Conflict, match="pass 1"):
+        rig.system.submit(path)
+
+
+def test_a_failing_payload_is_tried_three_times_and_explained(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1", b"events\n", simulated(1))
+    rig.system.submit(copy_production(tmp_path, exit_code=7))
+    assert rig.finish() is ProductionState.FAILED
+    (task,) = rig.store.tasks("night.dl1")
+    assert task.state is TaskState.FAILED
+    jobs = rig.store.jobs(task.id)
+    assert [job.exit_reason for job in jobs] == [ExitReason.FAILED] * 3
+    failure = production_status(rig.system.manager, rig.store, "night").transformations[0].failed[0]
+    assert (failure.attempts, failure.exit_code, failure.exit_reason) == (3, 7, "failed")
+    assert "copying" in " ".join(failure.log_tail)
+    assert failure.next_step
+    assert not [name for name in rig.system.stored_files() if "/tmp/" in name]
+    assert "no inputs ever came" in rig.store.transformation("night.dl2").reason
+
+
+def test_a_lost_report_is_recognised_and_the_task_repeated(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1", b"events\n", simulated(1))
+    rig.lost_reports.add("night.dl1.1.1")
+    rig.system.submit(copy_production(tmp_path))
+    assert rig.finish() is ProductionState.DONE
+    first, second = rig.store.jobs("night.dl1.1")
+    assert (first.exit_reason, first.state) == (ExitReason.MISSING, JobState.FAILED)
+    assert second.won
+    assert len(rig.store.lineage("night")) == 2
+
+
+def test_a_damaged_copy_is_passed_over(rig: Rig, tmp_path: Path) -> None:
+    from dpps.data.ports import Registration
+    from dpps.domain.files import FileContent
+
+    lfn = rig.system.archive("run1", b"events\n", simulated(1), rse="CSCS")
+    content = FileContent(size_bytes=7, adler32=f"{zlib.adler32(b'events' + bytes([10])):08x}")
+    rig.system.path("PIC", lfn.name).parent.mkdir(parents=True)
+    rig.system.path("PIC", lfn.name).write_bytes(b"events\n")
+    rig.system.catalogue.register(
+        [Registration(lfn=lfn, rse="PIC", content=content, metadata=simulated(1), dataset=lfn.parent)]
+    )
+    rig.system.path("CSCS", lfn.name).write_bytes(b"damage\n")
+    rig.system.submit(copy_production(tmp_path))
+    rig.finish()
+    (job,) = rig.store.jobs("night.dl1.1")
+    assert job.report is not None
+    assert rig.system.url("PIC", lfn.name) in job.report.read_urls.values()
+
+
+def test_an_input_that_nobody_has_fails_its_task_with_the_reason(rig: Rig, tmp_path: Path) -> None:
+    lfn = rig.system.archive("run1", b"events\n", simulated(1))
+    rig.system.path("CSCS", lfn.name).unlink()
+    rig.system.submit(copy_production(tmp_path))
+    rig.system.agent.step()
+
+    def one_job_ended() -> bool:
+        rig.system.agent.step()
+        return rig.store.jobs("night.dl1.1")[0].state is JobState.FAILED
+
+    assert eventually(one_job_ended)
+    job = rig.store.jobs("night.dl1.1")[0]
+    assert job.exit_reason is ExitReason.INPUT
+    assert lfn.name in job.detail
+
+
+def test_a_bundle_holds_all_that_a_worker_needs(rig: Rig, tmp_path: Path) -> None:
+    lfn = rig.system.archive("run1", b"events\n", simulated(1))
+    rig.system.submit(copy_production(tmp_path))
+    rig.finish()
+    bundle = parse_bundle(rig.bundles[0])
+    assert bundle.inputs["source"].files[0].urls == (rig.system.url("CSCS", lfn.name),)
+    folder = "/".join(["", "ctao", "tmp", "night", "dl1.1", "1"])
+    place = bundle.outputs["copy"]
+    assert place.upload_url == rig.system.url("CSCS", f"{folder}/{place.name}")
+    assert bundle.parameters["copy_filename"] == place.name
+    assert rig.system.tokens.verify(bundle.token) == job_principal(bundle.job)
+
+
+def test_a_restarted_engine_loses_jobs_that_are_attempted_again(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1", b"events\n", simulated(1))
+    rig.system.submit(copy_production(tmp_path))
+    # As if the service had been killed right after the attempt was recorded.
+    rig.store.start_attempt("night.dl1.1", utc_now())
+    assert rig.finish() is ProductionState.DONE
+    first, second = rig.store.jobs("night.dl1.1")
+    assert (first.state, first.exit_reason) == (JobState.LOST, ExitReason.LOST)
+    assert second.won
+
+
+def test_publishing_can_be_repeated_after_a_kill(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1", b"events\n", simulated(1))
+    rig.system.submit(copy_production(tmp_path))
+    published = rig.store.published
+    killed: list[str] = []
+
+    def kill_once(task: str, products: object, at: datetime) -> None:
+        if not killed:
+            killed.append(task)
+            raise Unavailable("killed after the archive knew, before the store did")
+        published(task, products, at)  # type: ignore[arg-type]
+
+    rig.store.published = kill_once  # type: ignore[method-assign]
+
+    def ended() -> bool:
+        try:
+            rig.system.agent.step()
+        except Unavailable:
+            return False
+        return rig.store.production("night").state is not ProductionState.ACTIVE
+
+    assert eventually(ended)
+    assert killed
+    assert rig.store.production("night").state is ProductionState.DONE
+    assert len(rig.store.lineage("night")) == 2
+
+
+def test_two_tasks_with_one_product_name_are_refused(rig: Rig, tmp_path: Path) -> None:
+    rig.system.archive("run1a", b"a\n", simulated(1))
+    rig.system.archive("run1b", b"b\n", simulated(1))
+    with pytest.raises(InvalidInput, match="two tasks would give the same product"):
+        rig.system.submit(copy_production(tmp_path))
+    assert rig.store.productions() == []
