@@ -26,9 +26,7 @@ def process(*arguments: str) -> int:
     from ctapipe.core import run_tool
     from ctapipe.tools.process import ProcessorTool
 
-    return run_tool(
-        ProcessorTool(), ["--config", str(CONFIGURATION), *arguments], raises=False
-    )
+    return run_tool(ProcessorTool(), ["--config", str(CONFIGURATION), *arguments], raises=False)
 
 
 def stage_as_acquired(hand_over: HandOver, folder: Path) -> Path:
@@ -53,7 +51,10 @@ def processed(tmp_path_factory: pytest.TempPathFactory) -> Processed:
     staged = stage_as_acquired(hand_over, folder / "staged")
     dl1, dl2 = folder / "events.dl1.h5", folder / "events.dl2.h5"
     log = f"--provenance-log={folder / 'provenance.log'}"
-    assert process("--input", str(staged), "--output", str(dl1), "--write-images", "--write-parameters", log) == 0
+    assert (
+        process("--input", str(staged), "--output", str(dl1), "--write-images", "--write-parameters", log)
+        == 0
+    )
     reading = ("--input", str(dl1), "--output", str(dl2), log)
     assert process(*reading, "--no-write-images", "--no-write-parameters", "--write-showers") == 0
     return Processed(hand_over=hand_over, dl1=dl1, dl2=dl2)

@@ -4,8 +4,8 @@ import astropy.units as u
 import pytest
 from ctapipe.containers import ArrayEventContainer
 from ctapipe.core import ToolConfigurationError
-from ctapipe.io import EventSource, TableLoader
 from ctapipe.instrument import SubarrayDescription
+from ctapipe.io import EventSource, TableLoader
 from dpps_datapipe.pointing import RecordedPointingSource, recorded_pointing
 
 from .conftest import Processed

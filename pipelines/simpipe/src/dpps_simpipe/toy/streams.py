@@ -161,21 +161,41 @@ def _write_stream(
     from protozfits import FlatProtobufZOFits
 
     header = product_header(observation, identity)
-    with (
-        _published(path) as temporary,
-        FlatProtobufZOFits(n_tiles=20, rows_per_tile=10, compression_block_size_kb=4096) as writer,
-    ):
-        writer.open(str(temporary))
-        for card in header.cards:
-            _set_card(writer, card.keyword, card.value, card.comment)
-        for name, messages in tables:
-            _begin_table(writer, name, observation, identity.title)
-            if name == "Events":
-                for field, method in (compressions or {}).items():
-                    writer.request_explicit_compression(field, method)
-            for message in messages():
-                writer.write_message(message)
-        writer.close()
+    # Complete before the writer opens: it does not survive an error of its caller.
+    contents = [(name, list(messages())) for name, messages in tables]
+    with _published(path) as temporary:
+        with FlatProtobufZOFits(n_tiles=20, rows_per_tile=10, compression_block_size_kb=4096) as writer:
+            writer.open(str(temporary))
+            for card in header.cards:
+                _set_card(writer, card.keyword, card.value, card.comment)
+            for name, messages in contents:
+                _begin_table(writer, name, observation, identity.title)
+                if name == "Events":
+                    for field, method in (compressions or {}).items():
+                        writer.request_explicit_compression(field, method)
+                for message in messages:
+                    writer.write_message(message)
+        _verify(temporary, {name: len(messages) for name, messages in contents})
+
+
+def _verify(path: Path, n_rows: dict[str, int]) -> None:
+    """Read a new file back: the writer reports no error on a full disk.
+
+    Raises
+    ------
+    ToyError
+        If a checksum or a number of rows is not what was written.
+    """
+    from astropy.io import fits
+
+    try:
+        with fits.open(path) as hdus:
+            intact = all(hdu.verify_checksum() == 1 and hdu.verify_datasum() == 1 for hdu in hdus)
+            rows = {hdu.name: hdu.header["ZNAXIS2"] for hdu in hdus[1:]}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ToyError(f"{path} cannot be read back ({error}): is the disk full?") from error
+    if not intact or rows != n_rows:
+        raise ToyError(f"{path} is not what was written: is the disk full?")
 
 
 def write_telescope_stream(
