@@ -71,9 +71,9 @@ def start(
         table = services(folder, instance)
         chosen = select(table, only) if only else table
         check_ports(instance, [*(service.name for service in chosen if service.runs_here), "supervisor"])
-        supervisor = _spawn(folder, descriptor, only)
+        _spawn(folder, descriptor, only)
     try:
-        return Started(status=_wait_ready(folder, report, only, supervisor), already_running=False)
+        return Started(status=_wait_ready(folder, report, only), already_running=False)
     except BaseException:
         # Nothing half done: neither after a failure nor after an interruption by the user.
         stop(folder, report=report)
@@ -104,23 +104,32 @@ def _sweep(folder: StateFolder) -> None:
     (folder.run / "status.json").unlink(missing_ok=True)
 
 
-def _spawn(folder: StateFolder, lock: int, only: Sequence[str]) -> subprocess.Popen[bytes]:
+def _spawn(folder: StateFolder, lock: int, only: Sequence[str]) -> None:
+    """Start the supervisor as nobody's child: neither a terminal nor its caller's end touches it."""
     command = [sys.executable, "-m", "dpps.ops.supervisor", "--state", str(folder.root), "--lock", str(lock)]
     if only:
         command += ["--only", *only]
+    detach = "import os, sys\nif os.fork(): os._exit(0)\nos.execv(sys.argv[1], sys.argv[1:])"
     with folder.log("supervisor").open("ab") as log:
-        return subprocess.Popen(
-            command, stdin=DEVNULL, stdout=log, stderr=STDOUT, cwd="/",
-            pass_fds=[lock], start_new_session=True,
-        )  # fmt: skip
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", detach, *command],
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=STDOUT,
+            cwd="/",
+            pass_fds=[lock],
+            start_new_session=True,
+            check=True,
+        )
 
 
-def _wait_ready(
-    folder: StateFolder,
-    report: Report,
-    only: Sequence[str],
-    supervisor: subprocess.Popen[bytes] | None = None,
-) -> SystemStatus:
+def _is_locked(folder: StateFolder) -> bool:
+    """Tell whether a supervisor, or another start, holds the folder."""
+    with _lock(folder) as descriptor:
+        return descriptor is None
+
+
+def _wait_ready(folder: StateFolder, report: Report, only: Sequence[str]) -> SystemStatus:
     seen: dict[str, ServiceStatus] = {}
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -131,9 +140,9 @@ def _wait_ready(
             if all(service.good for service in status.services):
                 _refuse_missing(status, only)
                 return status
-        if supervisor is not None and supervisor.poll() is not None:
+        elif not _is_locked(folder):
             raise Unavailable(
-                f"the supervisor ended at once: {last_error(folder.log('supervisor'))}",
+                f"the supervisor has ended: {last_error(folder.log('supervisor'))}",
                 code="supervisor-ended",
                 next_step=f"read {folder.log('supervisor')}",
                 retryable=False,
