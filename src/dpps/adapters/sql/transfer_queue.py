@@ -40,6 +40,14 @@ _SUBMISSION_LOCKS: Final = 0x73756266
 
 _UNFINISHED: Final = file.c.state.in_([FileState.SUBMITTED, FileState.ACTIVE])
 
+_CLAIM_SETTINGS: Final = text(
+    # A claim that is lost in a crash of the database is a claim that was not made.
+    "SELECT set_config('synchronous_commit', 'off', true),"
+    # The queue is walked along its index and left at the first free file. While statistics are young, as
+    # after a large submission, the planner would sort the whole queue instead: 13 ms a claim, not 3.
+    " set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+)
+
 
 class SqlTransferQueue:
     """Implements ``TransferQueue`` on PostgreSQL.
@@ -114,8 +122,7 @@ class SqlTransferQueue:
             .with_for_update(skip_locked=True, of=file)
         )
         with self._transaction() as connection:
-            # A claim that is lost in a crash of the database is a claim that was not made.
-            connection.execute(text("SET LOCAL synchronous_commit = off"))
+            connection.execute(_CLAIM_SETTINGS)
             claimed = _change(
                 connection,
                 [file.c.id == best.scalar_subquery()],

@@ -16,7 +16,7 @@ from dpps.domain.files import FileContent
 
 __all__ = ["copy_bytes", "open_regular", "read_content", "sync_folder"]
 
-CHUNK_BYTES: Final = 4 * 1024 * 1024
+CHUNK_BYTES: Final = 1024 * 1024
 
 
 def open_regular(path: Path) -> FileIO:

@@ -74,6 +74,8 @@ def upgrade() -> None:
     op.create_index(
         "file_active", "file", ["destination"], schema=SCHEMA, postgresql_where=sa.text("state = 'ACTIVE'")
     )
+    # Rows change state a few times each: without frequent vacuuming the queue's index fills with the dead.
+    op.execute(f"ALTER TABLE {SCHEMA}.file SET (autovacuum_vacuum_scale_factor = 0.02)")
     op.create_table(
         "history",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
