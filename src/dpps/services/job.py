@@ -6,6 +6,7 @@ folder, no configuration. Warm workers call `run_bundle` instead.
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> int:
     from dpps.composition.telemetry import configure_logging
 
     configure_logging("job")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     log = structlog.get_logger(__name__)
     if len(arguments) != 1:
         log.error("give the file of one bundle: python -m dpps.services.job BUNDLE")

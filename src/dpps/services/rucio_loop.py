@@ -114,7 +114,7 @@ class DaemonLoop(threading.Thread):
             if self._pass is None:
                 self._pass = self._prepare()
             self._pass()
-        except Exception as failure:  # noqa: BLE001 - whatever a stock daemon raises is logged, counted, retried
+        except Exception as failure:
             self._failures += 1
             self._last_error = f"{type(failure).__name__}: {failure}".splitlines()[0]
             _FAILURES.labels(self.name).inc()

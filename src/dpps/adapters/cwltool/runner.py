@@ -37,6 +37,7 @@ class CwltoolRunner:
             _logged(log_path) as handler,
             _programs(order.program_folders),
             watch,
+            _script_engines(),
         ):
             status, result, detail = self._execute(order, log)
         outputs = _files(result)
@@ -150,6 +151,23 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {"cwltool": version("cwltool")}
+
+
+@contextmanager
+def _script_engines() -> Iterator[None]:
+    """End the node processes that evaluated expressions: a job leaves no process behind."""
+    from cwl_utils.sandboxjs import NodeJSEngine, get_js_engine
+
+    try:
+        yield
+    finally:
+        engine = get_js_engine()
+        if isinstance(engine, NodeJSEngine):
+            processes = getattr(engine.localdata, "procs", {})
+            for process in processes.values():
+                with process:
+                    process.kill()
+            processes.clear()
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 """The HTTP side: reports of jobs, productions, health and figures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
