@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 from dpps.composition.instance import Instance
+from dpps.composition.principals import service_principal
 from dpps.composition.state import StateFolder
 from dpps.data.ingest import IngestSettings
 from dpps.data.policy import PreservationPolicy, load_policy
 from dpps.data.ports import Catalogue, FileInspector, Storage
+from dpps.domain.principals import Principal
 
-__all__ = ["build_catalogue", "build_ingest_settings", "build_inspectors", "build_policy", "build_storage"]
+__all__ = [
+    "IngestPartsOfSystem",
+    "build_catalogue",
+    "build_ingest_parts",
+    "build_ingest_settings",
+    "build_inspectors",
+    "build_policy",
+    "build_storage",
+]
+
+
+class IngestPartsOfSystem(TypedDict):
+    """What the ingest service works with; the names are those of its own description."""
+
+    principal: Principal
+    connect: Callable[[], Catalogue]
+    storage: Storage
+    inspectors: list[FileInspector]
+    policy: PreservationPolicy
+    settings: IngestSettings
 
 
 def build_catalogue(folder: StateFolder, account: str) -> Catalogue:
@@ -92,3 +115,15 @@ def build_ingest_settings(
         remove_handed_over=remove_handed_over,
         dry_run=dry_run,
     )
+
+
+def build_ingest_parts(folder: StateFolder) -> IngestPartsOfSystem:
+    """Return what the ingest service of a system works with."""
+    return {
+        "principal": service_principal("ingest"),
+        "connect": lambda: build_catalogue(folder, "ingest"),
+        "storage": build_storage(),
+        "inspectors": build_inspectors(),
+        "policy": build_policy(folder),
+        "settings": build_ingest_settings(folder),
+    }

@@ -137,9 +137,6 @@ class RefusedFiles:
         if not error.retryable:
             self._errors[handed.path] = (_signature(handed), error)
 
-    def __len__(self) -> int:
-        return len(self._errors)
-
 
 def _signature(handed: HandedFile) -> tuple[int, ...]:
     numbers: list[int] = []
