@@ -10,7 +10,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -138,6 +138,12 @@ class SmallWorkload:
             issue_token=self.tokens.for_job,
             clock=self.clock,
         )
+        self.agent = Agent(self.context)
+
+    def share_catalogue(self, catalogue: MemoryCatalogue) -> None:
+        """Use the catalogue of another system on the same folder: a second life of that one."""
+        self.catalogue = catalogue
+        self.context = replace(self.context, catalogue=catalogue)
         self.agent = Agent(self.context)
 
     def url(self, rse: str, lfn: str) -> str:
