@@ -124,7 +124,7 @@ def _state_folder(folder: StateFolder) -> str:
             f"{existing} cannot be written by us",
             next_step="name a folder that you may write with --state",
         )
-    check_folder(StateFolder(existing), service_user())
+    check_folder(folder, service_user())
     free_bytes = shutil.disk_usage(existing).free
     return f"{folder.root}, {free_bytes / 1024**3:.1f} GB free"
 

@@ -62,7 +62,7 @@ def start(
     DppsError
         When something prevents the start, or a service does not get ready; nothing is left running then.
     """
-    open_folder(folder)
+    open_folder(folder, database_url)
     with _lock(folder) as descriptor:
         if descriptor is None:
             return Started(status=_wait_ready(folder, report, only), already_running=True)

@@ -51,35 +51,44 @@ def prepare(folder: StateFolder, database_url: str | None = None) -> Instance:
     try:
         for site in DEFAULT_SITES:
             folder.storage(site.name).mkdir(exist_ok=True)
-        user = None if database_url else service_user()
-        check_folder(folder, user)
         instance = load_or_create_instance(folder, database_url)
         if not instance.database_url:
             folder.ensure_secret("postgres")
-            ensure_cluster(folder, postgres_programs(folder.database), user)
+            ensure_cluster(folder, postgres_programs(folder.database), service_user())
         write_rucio_configuration(instance, folder)
     except OSError as failure:
         raise _explained(failure, folder) from failure
     return instance
 
 
-def open_folder(folder: StateFolder) -> None:
+def open_folder(folder: StateFolder, database_url: str | None = None) -> None:
     """Make the state folder and the folders in it, unless they are there.
 
     Raises
     ------
     InvalidInput
-        When it is a file, not ours, not empty without being a system, or cannot be written.
+        When it is a file, not ours, not empty without being a system, cannot be written, or is closed to
+        the service user; nothing has been made then.
     StorageFull
         When the disk is full.
     """
     try:
         refuse_strange_folder(folder.root)
-        folder.root.mkdir(parents=True, exist_ok=True)
+        check_folder(folder, None if _foreign_database(folder, database_url) else service_user())
+        if not folder.root.exists():
+            folder.root.mkdir(parents=True)
+            folder.root.chmod(0o755)  # whatever the umask: the service user must enter
         for name in _FOLDERS:
             (folder.root / name).mkdir(exist_ok=True)
     except OSError as failure:
         raise _explained(failure, folder) from failure
+
+
+def _foreign_database(folder: StateFolder, database_url: str | None) -> bool:
+    try:
+        return bool(database_url or Instance.load(folder).database_url)
+    except NotFound:
+        return False
 
 
 def refuse_strange_folder(root: Path) -> None:
@@ -117,7 +126,8 @@ def check_folder(folder: StateFolder, user: ServiceUser | None) -> None:
     InvalidInput
         Naming the folder on the way that is closed, and the command that opens it.
     """
-    free_bytes = shutil.disk_usage(folder.root).free
+    existing = next(path for path in (folder.root, *folder.root.parents) if path.exists())
+    free_bytes = shutil.disk_usage(existing).free
     if free_bytes < LEAST_FREE_BYTES:
         raise StorageFull(
             f"only {free_bytes // 1024**2} MB are free at {folder.root}; "
@@ -127,7 +137,7 @@ def check_folder(folder: StateFolder, user: ServiceUser | None) -> None:
         )
     if user is None:
         return
-    for path in [*reversed(folder.root.parents), folder.root]:
+    for path in [*reversed(existing.parents), existing]:
         if not _can_enter(path, user):
             raise InvalidInput(
                 f"the service user {user.name!r} cannot enter {path}, so PostgreSQL cannot run below it",
