@@ -1,0 +1,299 @@
+"""The steps of the demo, in order, each timed and told about.
+
+The demo does what people do: it puts files into the hand-over folder, looks into the archive, submits a
+production, retrieves products. The services do the work. A service that is restarted meanwhile delays the
+demo and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import httpx
+
+from dpps.composition.instance import Instance, write_atomically
+from dpps.composition.state import StateFolder
+from dpps.domain.errors import Conflict, DamagedFile, Unavailable
+from dpps.domain.files import ArchivedFile
+from dpps.ops.demo.archive import Archive
+from dpps.ops.demo.inputs import DemoInput, choose_input, hand_over
+from dpps.ops.demo.page import write_page
+from dpps.ops.demo.pictures import EventFiles, draw, summarize
+from dpps.ops.demo.processing import DemoProduction
+from dpps.ops.demo.record import DemoRecord, Progress, Timeline
+from dpps.ops.demo.waiting import Patience, retried, wait_until
+from dpps.ops.lifecycle import start, stop
+from dpps.ops.status import ServiceStatus
+
+__all__ = ["DemoResult", "prepare_folder", "run_demo"]
+
+_MARK = "demo"
+_PICTURED_CHAINS = 4
+
+
+class DemoResult:
+    """The record of a finished demo and the path of its page."""
+
+    def __init__(self, record: DemoRecord, page: Path, refused: list[dict[str, str]]) -> None:
+        self.record = record
+        self.page = page
+        self.refused = refused
+
+
+def prepare_folder(folder: StateFolder) -> None:
+    """Make room for a fresh demo: an earlier demo's folder is emptied, anything else is left alone.
+
+    Raises
+    ------
+    Conflict
+        When the folder holds something that no demo made, or a demo that still runs.
+    """
+    root = folder.root
+    if root.exists() and any(root.iterdir()):
+        if not (root / _MARK).exists():
+            raise Conflict(
+                f"{root} holds something that is not a demo",
+                code="demo-folder-taken",
+                next_step="name another folder with --state, or remove it yourself",
+                path=root,
+            )
+        stop(folder, report=lambda _service: None)
+        shutil.rmtree(root)
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o755)
+    write_atomically(root / _MARK, "made by: dpps demo\n")
+
+
+class _Demo:
+    def __init__(
+        self,
+        folder: StateFolder,
+        chosen: DemoInput,
+        record: DemoRecord,
+        timeline: Timeline,
+        patience: Patience,
+    ) -> None:
+        self.folder = folder
+        self.chosen = chosen
+        self.record = record
+        self.timeline = timeline
+        self.patience = patience
+        self.next_step = f"look at: dpps status --state {folder.root}; dpps logs --state {folder.root}"
+        self.refused: list[dict[str, str]] = []
+
+    def bring_up(self) -> None:
+        """Start every service."""
+        with self.timeline.step("up", "Start the system") as step:
+
+            def told(service: ServiceStatus) -> None:
+                self.timeline.tell(step, 0, 0, f"{service.name} {service.state.value}")
+
+            started = start(self.folder, report=told)
+            step.count = sum(service.pid is not None for service in started.status.services)
+            step.detail = "services, from an empty folder"
+        self.archive = Archive(self.folder)
+        self.record.sites = self.archive.sites
+
+    def hand_over(self) -> None:
+        """Put the files into the hand-over folder."""
+        with self.timeline.step("handover", "Hand over") as step:
+            total = len(self.chosen.files)
+            self.delivered = hand_over(
+                self.chosen,
+                self.folder.handover,
+                lambda done, name: self.timeline.tell(step, done, total, name),
+            )
+            step.count, step.size_bytes = total, self.chosen.size_bytes
+            step.detail = "files with their trigger links"
+
+    def ingest(self) -> list[ArchivedFile]:
+        """Wait until every file is in the archive or refused."""
+        with self.timeline.step("ingest", "Check and archive") as step:
+            wait_until(
+                self._look_for_ingest,
+                what="ingest",
+                next_step=self.next_step,
+                patience=self.patience,
+                tell=lambda *progress: self.timeline.tell(step, *progress),
+            )
+            files = retried(self.archive.files, patience=self.patience)
+            step.count, step.size_bytes = len(files), sum(file.content.size_bytes for file in files)
+            step.detail = "files read to their end and registered on site"
+            if self.refused:
+                step.detail += f"; {len(self.refused)} refused"
+        self.record.remarks += [f"Refused, not archived: {one['message']}." for one in self.refused]
+        if not files:
+            raise DamagedFile(
+                f"none of {len(self.chosen.files)} files was accepted; first: {self.refused[0]['message']}",
+                code="demo-all-refused",
+                next_step=self.refused[0]["next_step"],
+            )
+        return files
+
+    def _look_for_ingest(self) -> tuple[int, int, str]:
+        waiting = [path for path in self.delivered if path.with_name(path.name + ".trigger").is_symlink()]
+        self.refused = self._refusals()
+        refused = {one["path"] for one in self.refused}
+        open_ = [path for path in waiting if str(path) not in refused]
+        total = len(self.delivered)
+        return total - len(open_), total, f"reading {open_[0].name}" if open_ else "all read"
+
+    def _refusals(self) -> list[dict[str, str]]:
+        url = Instance.load(self.folder).endpoint("ingest").url
+        try:
+            answer = httpx.get(f"{url}/refused", timeout=5, trust_env=False)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Unavailable(f"the ingest service does not answer: {error}") from error
+        refused: list[dict[str, str]] = answer.json()
+        return refused
+
+    def preserve(self, name: str, title: str, files: list[ArchivedFile]) -> None:
+        """Wait until files have two distant copies, and none on site."""
+        with self.timeline.step(name, title) as step:
+            wait_until(
+                lambda: self.archive.look_for_safety(files),
+                what=title,
+                next_step=self.next_step,
+                patience=self.patience,
+                tell=lambda *progress: self.timeline.tell(step, *progress),
+            )
+            step.count = 2 * len(files)
+            step.size_bytes = 2 * sum(file.content.size_bytes for file in files)
+            step.detail = "copies in distant centres, read back; the copies on site were freed"
+
+    def process(self) -> list[ArchivedFile]:
+        """Run the production to its end."""
+        with self.timeline.step("process", "Process to DL2") as step:
+            self.production = DemoProduction(self.folder, raw=self.chosen.raw)
+            retried(self.production.submit, patience=self.patience)
+            wait_until(
+                self.production.look,
+                what=f"production {self.production.name}",
+                next_step=f"{self.next_step}; dpps production status {self.production.name}",
+                patience=self.patience,
+                tell=lambda *progress: self.timeline.tell(step, *progress),
+            )
+            published = retried(self.production.published, patience=self.patience)
+            products = retried(
+                lambda: self.archive.known([one.lfn for one in published]), patience=self.patience
+            )
+            step.count, step.size_bytes = len(products), sum(file.content.size_bytes for file in products)
+            step.detail = "products of two linked transformations, published with metadata and provenance"
+            self.record.jobs = retried(self.production.job_rows, patience=self.patience)
+        return products
+
+    def verify(self) -> None:
+        """Read every copy back for the page."""
+        with self.timeline.step("verify", "Read every copy back") as step:
+            rows = retried(lambda: self.archive.rows(self.archive.files()), patience=self.patience)
+            self.record.products = rows
+            step.count = sum(len(row.copies) for row in rows)
+            step.size_bytes = sum(len(row.copies) * row.size_bytes for row in rows)
+            step.detail = "copies compared with the catalogue"
+
+    def draw(self) -> None:
+        """Retrieve products and draw their events."""
+        with self.timeline.step("pictures", "Retrieve and draw") as step:
+            scratch = self.folder.root / "pictures"
+            summaries = []
+            chains = self._chains()
+            for number, (source, images, showers) in enumerate(chains, start=1):
+                files = EventFiles(
+                    name=source,
+                    images=self.archive.fetch(images, scratch / str(number)),
+                    showers=self.archive.fetch(showers, scratch / str(number)),
+                )
+                pictures, summary = draw(files, self.chosen.truth, scratch / str(number))
+                summaries.append(summary)
+                if number <= _PICTURED_CHAINS:
+                    self.record.pictures += pictures
+                self.timeline.tell(step, number, len(chains), source)
+            self.record.directions = summarize(summaries)
+            self.record.remarks += [
+                f"{chain[0]}: {summary['statement']}"
+                for chain, summary in zip(chains, summaries, strict=True)
+            ]
+            step.count = len(self.record.pictures)
+            step.detail = "pictures"
+
+    def _chains(self) -> list[tuple[str, str, str]]:
+        """Return (name of the source, camera images, showers) of each chain, by lineage."""
+        published = {one.lfn: one for one in retried(self.production.published, patience=self.patience)}
+        return [
+            (published[one.inputs[0]].inputs[0].rsplit("/", 1)[1], one.inputs[0], one.lfn)
+            for one in published.values()
+            if one.output == "dl2"
+        ]
+
+
+def run_demo(
+    folder: StateFolder,
+    named: Path | None,
+    listener: Callable[[Progress], None],
+    *,
+    keep: bool = False,
+    patience: Patience | None = None,
+) -> DemoResult:
+    """Send files through the whole system and write the page.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        Where the demo's system lives; an earlier demo there is replaced.
+    named : Path, optional
+        Folder of the files to hand over.
+    listener : callable
+        Gets every progress.
+    keep : bool
+        Leave the system running.
+    patience : Patience, optional
+        How long to wait for something that does not move.
+
+    Raises
+    ------
+    DppsError
+        When something is wrong with input, machine or system; the system is stopped then.
+    """
+    if named is not None:
+        choose_input(named, folder.root)
+    prepare_folder(folder)
+    record = DemoRecord(kind="", source="")
+    timeline = Timeline(record, listener)
+    with timeline.step("input", "Choose the input") as step:
+        chosen = choose_input(named, folder.root / "toy")
+        record.kind, record.source = chosen.kind, str(chosen.root)
+        step.count, step.size_bytes = len(chosen.files), chosen.size_bytes
+        step.detail = {"toy": "toy streams made on the spot"}.get(chosen.kind, "files found")
+    demo = _Demo(folder, chosen, record, timeline, patience or Patience())
+    try:
+        _run(demo)
+        page = write_page(record, folder.root / "report.html")
+        write_atomically(folder.root / "report.json", _as_json(record, demo.refused))
+    except BaseException:
+        stop(folder, report=lambda _service: None)
+        raise
+    if not keep:
+        stop(folder, report=lambda _service: None)
+    return DemoResult(record, page, demo.refused)
+
+
+def _run(demo: _Demo) -> None:
+    demo.bring_up()
+    demo.hand_over()
+    raw = demo.ingest()
+    demo.preserve("preserve", "Copy to two distant centres", raw)
+    products = demo.process()
+    demo.preserve("preserve-products", "Copy the products too", products)
+    demo.verify()
+    demo.draw()
+
+
+def _as_json(record: DemoRecord, refused: list[dict[str, str]]) -> str:
+    plain = asdict(record) | {"refused": refused, "seconds": record.seconds}
+    plain["pictures"] = [{"title": one.title, "caption": one.caption} for one in record.pictures]
+    return json.dumps(plain, indent=2, default=str) + "\n"
