@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from dpps.domain.errors import Conflict, DppsError, InvalidTransition
-from dpps.domain.files import ArchivedFile
+from dpps.domain.errors import Conflict, DppsError, InvalidInput, InvalidTransition, NotFound
 from dpps.domain.work import ExitReason, JobState, TaskState, TransformationState
 from dpps.workload import decisions
 from dpps.workload.bundling import make_bundle, temporary_folder
 from dpps.workload.context import WorkloadContext
 from dpps.workload.decisions import Observations, decide, retry_time
-from dpps.workload.grouping import group_files
+from dpps.workload.grouping import divide
 from dpps.workload.outbox import clean_up, input_files, publish_due, storage_prefix
 from dpps.workload.outputs import describe_outputs, planned_activity
-from dpps.workload.records import NewTask, UnfinishedWork
+from dpps.workload.planning import new_task
+from dpps.workload.records import UnfinishedWork
 
 __all__ = ["Agent", "StepResult"]
 
@@ -135,18 +135,24 @@ class Agent:
     def _make_tasks(self, action: decisions.MakeTasks) -> None:
         context = self._context
         step = context.store.transformation(action.transformation).definition
-        by = step.inputs[action.driver].group.by
-        groups = self._groups(by, action.offered)
-        tasks = [
-            NewTask(inputs={**action.common, action.driver: group}, driver=action.driver) for group in groups
-        ]
-        context.store.add_tasks(action.transformation, tasks, context.clock())
-
-    def _groups(self, by: str, lfns: tuple[str, ...]) -> list[tuple[str, ...]]:
-        if by == "each":
-            return [(lfn,) for lfn in lfns]
-        files: dict[str, ArchivedFile] = input_files(self._context, {"": lfns})
-        return [tuple(file.lfn.name for file in group) for group in group_files(by, list(files.values()))]
+        inputs = {**action.common, action.driver: action.offered}
+        files = input_files(context, inputs)
+        try:
+            tasks = divide(step, {name: [files[lfn] for lfn in lfns] for name, lfns in inputs.items()})
+        except InvalidInput as wrong:
+            # Nothing that waits for more inputs can mend this: the step ends with what it has.
+            self._log.error(
+                "inputs cannot be grouped", transformation=action.transformation, error=wrong.message
+            )
+            context.store.set_transformation(
+                action.transformation,
+                TransformationState.CLOSED,
+                reason=wrong.message,
+                at=context.clock(),
+            )
+            return
+        new = [new_task(step, given) for given in tasks]
+        context.store.add_tasks(action.transformation, new, context.clock())
 
     def _start(self, action: decisions.StartJob) -> None:
         context = self._context
@@ -154,7 +160,11 @@ class Agent:
         transformation = context.store.transformation(task.transformation)
         step = transformation.definition
         # Everything that may be unavailable is asked before the attempt begins, so that it costs none.
-        files = input_files(context, task.inputs)
+        try:
+            files = input_files(context, task.inputs)
+        except NotFound as gone:
+            context.store.set_task(task.id, TaskState.FAILED, reason=gone.message, at=context.clock())
+            return
         prefix = storage_prefix(context)
         job = context.store.start_attempt(task.id, context.clock())
         try:

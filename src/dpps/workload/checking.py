@@ -48,19 +48,26 @@ def check_graph(production: ProductionDefinition) -> None:
                 )
             if given.source:
                 _check_source(production, key, given.source, steps)
-        grouped = [name for name, given in step.inputs.items() if given.group.by != "all"]
-        if len(grouped) > 1:
-            raise _invalid(
-                production,
-                f"{step.name}.inputs",
-                f"{' and '.join(grouped)} are both divided into tasks; give all but one 'group: {{by: all}}'",
-            )
+        _check_groups(production, step)
     try:
         TopologicalSorter({name: step.sources for name, step in steps.items()}).prepare()
     except CycleError as wrong:
         raise _invalid(
             production, "transformations", f"they wait for one another: {' <- '.join(wrong.args[1])}"
         ) from wrong
+
+
+def _check_groups(production: ProductionDefinition, step: TransformationDefinition) -> None:
+    """Let several inputs be grouped only where their groups can be matched: by one metadata key."""
+    grouped = {name: given.group.by for name, given in step.inputs.items() if given.group.by != "all"}
+    if len(grouped) > 1 and (len(set(grouped.values())) > 1 or "each" in grouped.values()):
+        listed = ", ".join(f"{name} by {by}" for name, by in grouped.items())
+        raise _invalid(
+            production,
+            f"{step.name}.inputs",
+            f"these inputs cannot be matched to one another: {listed}; give all but one "
+            "'group: {by: all}', or all the same grouping by metadata",
+        )
 
 
 def _check_source(

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from dpps.domain.errors import InvalidInput
 from dpps.domain.files import ArchivedFile
+from dpps.workload.definition import TransformationDefinition
 
-__all__ = ["GROUPINGS", "Grouping", "group_files"]
+__all__ = ["GROUPINGS", "GroupKey", "Grouping", "divide", "keyed_groups"]
+
+GroupKey = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +21,15 @@ class Grouping:
     A new one is a line in `GROUPINGS`: a function from a file to the key of its group.
     """
 
-    key: Callable[[ArchivedFile], tuple[object, ...]]
+    key: Callable[[ArchivedFile], GroupKey]
     """Files with equal keys become one task."""
     needs_all: bool
     """Whether all inputs must be there before the first task can be made."""
     description: str
 
 
-def _metadata_key(*names: str) -> Callable[[ArchivedFile], tuple[object, ...]]:
-    def key(file: ArchivedFile) -> tuple[object, ...]:
+def _metadata_key(*names: str) -> Callable[[ArchivedFile], GroupKey]:
+    def key(file: ArchivedFile) -> GroupKey:
         values = tuple(file.metadata.get(name) for name in names)
         missing = [name for name, value in zip(names, values, strict=True) if value is None]
         if missing:
@@ -59,8 +62,8 @@ GROUPINGS: Mapping[str, Grouping] = {
 }
 
 
-def group_files(by: str, files: Sequence[ArchivedFile]) -> list[tuple[ArchivedFile, ...]]:
-    """Divide files into groups, in the order of the files; within a group they stay in order.
+def keyed_groups(by: str, files: Sequence[ArchivedFile]) -> dict[GroupKey, tuple[ArchivedFile, ...]]:
+    """Divide files into groups by key, in the order of the files.
 
     Parameters
     ----------
@@ -82,7 +85,47 @@ def group_files(by: str, files: Sequence[ArchivedFile]) -> list[tuple[ArchivedFi
             next_step=f"use one of: {', '.join(sorted(GROUPINGS))}",
             grouping=by,
         )
-    groups: dict[tuple[object, ...], list[ArchivedFile]] = {}
+    groups: dict[GroupKey, list[ArchivedFile]] = {}
     for file in files:
         groups.setdefault(grouping.key(file), []).append(file)
-    return [tuple(members) for members in groups.values()]
+    return {key: tuple(members) for key, members in groups.items()}
+
+
+def divide(
+    step: TransformationDefinition, files: Mapping[str, Sequence[ArchivedFile]]
+) -> list[Mapping[str, tuple[ArchivedFile, ...]]]:
+    """Return the input files of each task, by input.
+
+    The groups of the driving input make the tasks. An input grouped by ``all`` goes whole to every task;
+    one with the same grouping as the driving input gives each task the files with the task's key.
+
+    Parameters
+    ----------
+    step : TransformationDefinition
+        The transformation.
+    files : mapping
+        All files of each input.
+
+    Raises
+    ------
+    InvalidInput
+        When a file lacks what it is grouped by, or a task finds no files for an input.
+    """
+    by = step.inputs[step.driver].group.by
+    others = {name: given.group.by for name, given in step.inputs.items() if name != step.driver}
+    matched = {name: keyed_groups(by, files[name]) for name, other in others.items() if other == by != "all"}
+    tasks: list[Mapping[str, tuple[ArchivedFile, ...]]] = []
+    for key, group in keyed_groups(by, files[step.driver]).items():
+        inputs = {step.driver: group}
+        for name in others:
+            inputs[name] = matched[name].get(key, ()) if name in matched else tuple(files[name])
+            if not inputs[name]:
+                raise InvalidInput(
+                    f"transformation {step.name!r}: input {name!r} has no file that belongs to "
+                    f"{group[0].lfn} (grouped by {by}: {', '.join(str(part) for part in key)})",
+                    code="group-incomplete",
+                    next_step="complete the archive, or narrow the query of the driving input",
+                    lfn=group[0].lfn,
+                )
+        tasks.append(inputs)
+    return tasks

@@ -14,12 +14,20 @@ from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
 from dpps.workload.checking import check_graph, check_process, streams_input
 from dpps.workload.definition import ProductionDefinition, TransformationDefinition
-from dpps.workload.grouping import group_files
+from dpps.workload.grouping import divide
 from dpps.workload.outputs import describe_outputs, planned_activity
 from dpps.workload.ports import Parameter, Processes
 from dpps.workload.records import NewTask, TaskInputs
 
-__all__ = ["InputPlan", "Plan", "TransformationPlan", "check_group_size", "plan_production", "summarize_plan"]
+__all__ = [
+    "InputPlan",
+    "Plan",
+    "TransformationPlan",
+    "check_group_size",
+    "new_task",
+    "plan_production",
+    "summarize_plan",
+]
 
 _PASS_MAX = 999
 
@@ -130,8 +138,8 @@ def plan_production(
 class _Grouped:
     found: Mapping[str, tuple[ArchivedFile, ...]]
     """Files by input, for inputs that a query gives."""
-    groups: tuple[tuple[ArchivedFile, ...], ...]
-    """Files of the driving input by task, when all inputs of the step are there."""
+    tasks: tuple[Mapping[str, tuple[ArchivedFile, ...]], ...]
+    """Files of each task by input, when all inputs of the step are there."""
 
 
 def _group(
@@ -152,15 +160,13 @@ def _group(
                     transformation=step.name,
                 )
             found[name] = files
-    if step.driver not in found:
-        return _Grouped(found=found, groups=())
-    groups = group_files(step.inputs[step.driver].group.by, found[step.driver])
-    for group in groups:
-        check_group_size(step, step.driver, len(group), parameters)
-    for name, files in found.items():
-        if name != step.driver:
+    if len(found) < len(step.inputs):
+        return _Grouped(found=found, tasks=())
+    tasks = tuple(divide(step, found))
+    for inputs in tasks:
+        for name, files in inputs.items():
             check_group_size(step, name, len(files), parameters)
-    return _Grouped(found=found, groups=tuple(groups) if len(found) == len(step.inputs) else ())
+    return _Grouped(found=found, tasks=tasks)
 
 
 def check_group_size(
@@ -185,23 +191,16 @@ def check_group_size(
         )
 
 
-def _inputs_of(step: TransformationDefinition, grouped: _Grouped, group: Sequence[ArchivedFile]) -> NewTask:
-    inputs = {
-        name: tuple(file.lfn.name for file in (group if name == step.driver else files))
-        for name, files in grouped.found.items()
-    }
-    return NewTask(inputs=inputs, driver=step.driver)
-
-
 def _output_names(
     step: TransformationDefinition, grouped: _Grouped, vo: str, now: datetime
 ) -> tuple[Lfn, ...]:
-    common = [file for name, files in grouped.found.items() if name != step.driver for file in files]
     activity = planned_activity(step, now)
     return tuple(
         product.lfn
-        for group in grouped.groups
-        for product in describe_outputs(step, [*group, *common], activity, vo=vo).values()
+        for inputs in grouped.tasks
+        for product in describe_outputs(
+            step, [file for files in inputs.values() for file in files], activity, vo=vo
+        ).values()
     )
 
 
@@ -224,6 +223,12 @@ def _taken(catalogue: Catalogue, names: Sequence[Lfn]) -> list[Lfn]:
     return [name for name, file in zip(names, known, strict=True) if file is not None]
 
 
+def new_task(step: TransformationDefinition, inputs: Mapping[str, Sequence[ArchivedFile]]) -> NewTask:
+    """Return a group of input files as a task to be made."""
+    names = {name: tuple(file.lfn.name for file in files) for name, files in inputs.items()}
+    return NewTask(inputs=names, driver=step.driver)
+
+
 def _transformation_plan(
     step: TransformationDefinition, grouped: _Grouped, names: tuple[Lfn, ...]
 ) -> TransformationPlan:
@@ -241,7 +246,7 @@ def _transformation_plan(
             )
             for name, given in step.inputs.items()
         ),
-        tasks=tuple(_inputs_of(step, grouped, group) for group in grouped.groups),
+        tasks=tuple(new_task(step, inputs) for inputs in grouped.tasks),
         fixed_inputs={
             name: tuple(file.lfn.name for file in files)
             for name, files in grouped.found.items()
