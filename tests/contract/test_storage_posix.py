@@ -120,6 +120,23 @@ class TestPosixStorage(StorageContract):
 
         assert raw.everything() == {"b.dat"}
 
+    def test_renames_where_hard_links_are_refused(
+        self, storage: PosixStorage, raw: RawFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(destination: Path, source: Path) -> None:
+            raise PermissionError(errno.EPERM, "no hard links here")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+        source, taken = raw.put("a.dat", b"mine"), raw.put("b.dat", b"theirs")
+
+        with pytest.raises(Conflict):
+            storage.rename(source, taken)
+        storage.rename(source, raw.url("c.dat"))
+
+        assert raw.get("b.dat") == b"theirs"
+        assert raw.get("c.dat") == b"mine"
+        assert raw.everything() == {"b.dat", "c.dat"}
+
     @pytest.mark.parametrize(
         ("number", "kind", "retryable"),
         [

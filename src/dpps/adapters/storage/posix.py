@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import uuid
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from dpps.adapters.storage.byte_streams import copy_bytes, read_content, sync_folder
-from dpps.adapters.storage.file_errors import file_errors
+from dpps.adapters.storage.file_errors import file_errors, mapped_file_error
 from dpps.adapters.storage.file_urls import FileUrls
 from dpps.domain.errors import Conflict, DamagedFile, NotFound
 from dpps.domain.files import FileContent
@@ -19,6 +20,10 @@ __all__ = ["PosixStorage"]
 
 _TEMPORARY_PREFIX: Final = ".dpps-"
 """No LFN component begins with a full stop, so no product can be taken for a temporary file."""
+
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK})
+"""File systems without hard links, or files of another user: there a look comes before the rename, and
+only there could another writer come between the two."""
 
 
 class PosixStorage:
@@ -91,10 +96,13 @@ class PosixStorage:
                 ) from None
             return
         except FileExistsError:
-            _settle_existing(source, destination, destination_url)
+            _refuse_another_file(source, destination, destination_url)
         except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise mapped_file_error(error, destination_url) from error
+            _refuse_another_file(source, destination, destination_url)
             with file_errors(destination_url):
-                raise error
+                source.rename(destination)
         with file_errors(source_url):
             source.unlink(missing_ok=True)
             sync_folder(destination.parent)
@@ -162,10 +170,10 @@ def _copy_and_replace(source: Path, destination: Path, *, names: tuple[str, str]
     return written
 
 
-def _settle_existing(source: Path, destination: Path, destination_url: str) -> None:
+def _refuse_another_file(source: Path, destination: Path, destination_url: str) -> None:
     with file_errors(destination_url):
-        interrupted_before = source.exists() and source.samefile(destination)
-        if source.exists() and not interrupted_before:
+        both = source.exists() and destination.exists()
+        if both and not source.samefile(destination):
             raise Conflict(
                 f"{destination_url} exists already",
                 code="destination-exists",
