@@ -127,15 +127,8 @@ def ingest_pass(
     """
     authorize(principal, Action.INGEST, str(settings.handover))
     prefixes = {element.rse: element.url_prefix for element in catalogue.storage_elements()}
-    work = _Pass(
-        catalogue,
-        storage,
-        inspectors,
-        policy,
-        settings,
-        refused if refused is not None else RefusedFiles(),
-        prefixes,
-    )
+    memory = refused if refused is not None else RefusedFiles()
+    work = _Pass(catalogue, storage, inspectors, policy, settings, memory, prefixes)
     handed = find_handed(settings.handover)
     results: list[IngestedFile] = []
     for batch in batched(handed, _BATCH_FILES):

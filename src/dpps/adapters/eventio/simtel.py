@@ -40,6 +40,8 @@ class _Run:
     showers: int = 0
     events: int = 0
     closed: bool = False
+    end: int = 0
+    """Number of the byte, uncompressed, behind the last object."""
 
 
 class SimtelInspector:
@@ -66,6 +68,8 @@ class SimtelInspector:
         if content.size_bytes == 0:
             raise _damaged(path, "it is empty")
         run = _read_run(path)
+        if path.suffix == _SUFFIXES[0] and run.end != content.size_bytes:
+            raise _damaged(path, f"its last object ends at byte {run.end} of {content.size_bytes}")
         _check_complete(path, run)
         return Inspection(content=content, metadata=_metadata(run, content))
 
@@ -109,7 +113,8 @@ def _take_all(run: _Run, path: Path) -> None:
         for item in stream:
             _take(run, item)
             item.read()
-            if stream.tell() < item.header.content_address + item.header.content_size:
+            run.end = item.header.content_address + item.header.content_size
+            if stream.tell() < run.end:
                 raise EOFError("the file was cut")
 
 

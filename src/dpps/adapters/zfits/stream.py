@@ -100,6 +100,8 @@ def _published(stream: Any, events: Any, known: Mapping[str, MetadataValue]) -> 
 
 
 def _cells(stream: Any) -> Mapping[str, tuple[int, ...]]:
+    if not stream.header.get("ZTABLE"):
+        return {}
     place = stream.fileinfo()
     with Path(place["file"].name).open("rb") as raw:
         raw.seek(place["datLoc"])

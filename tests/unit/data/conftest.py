@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dpps.adapters.eventio.simtel import SimtelInspector
+from dpps.adapters.memory.catalogue import MemoryCatalogue
+from dpps.adapters.memory.storage import MemoryStorage
+from dpps.adapters.zfits.inspector import ZfitsInspector
+from dpps.data.ingest import IngestedFile, IngestSettings, ingest_pass
+from dpps.data.policy import PreservationPolicy, load_policy
+from dpps.data.ports import StorageElement
+from dpps.domain.files import ReplicaState
+from dpps.domain.names import Lfn
+from dpps.domain.principals import Principal, Role
+
+
+@dataclass
+class Archive:
+    """An archive in memory, and a hand-over folder."""
+
+    catalogue: MemoryCatalogue
+    storage: MemoryStorage
+    policy: PreservationPolicy
+    handover: Path
+    principal: Principal
+
+    def url(self, rse: str, lfn: Lfn) -> str:
+        return f"memory://{rse}{lfn}"
+
+    def ingest(self, **options: object) -> list[IngestedFile]:
+        settings = IngestSettings(handover=self.handover, vo="ctao", **options)  # type: ignore[arg-type]
+        return ingest_pass(
+            self.principal,
+            self.catalogue,
+            self.storage,
+            [ZfitsInspector(), SimtelInspector()],
+            self.policy,
+            settings,
+        )
+
+    def replicate(self, lfn: Lfn, *rses: str) -> None:
+        """Copy a file off site, as the transfers would."""
+        for rse in rses:
+            self.storage.files[self.url(rse, lfn)] = self.storage.files[self.url("CTAO-NORTH", lfn)]
+            self.catalogue.set_replica(lfn, rse, ReplicaState.AVAILABLE)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    handover = tmp_path / "handover"
+    handover.mkdir()
+    sites = {"CTAO-NORTH": True, "CTAO-SOUTH": True, "CSCS": False, "PIC": False, "FRASCATI": False}
+    return Archive(
+        catalogue=MemoryCatalogue(
+            [StorageElement(rse=rse, onsite=on, url_prefix=f"memory://{rse}") for rse, on in sites.items()]
+        ),
+        storage=MemoryStorage(),
+        policy=load_policy(),
+        handover=handover,
+        principal=Principal(name="test", roles=frozenset(Role)),
+    )
