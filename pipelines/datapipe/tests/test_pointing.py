@@ -3,8 +3,7 @@
 import astropy.units as u
 import pytest
 from ctapipe.containers import ArrayEventContainer
-from ctapipe.core import ToolConfigurationError
-from ctapipe.instrument import SubarrayDescription
+from ctapipe.core import Component, ToolConfigurationError
 from ctapipe.io import EventSource, TableLoader
 from dpps_datapipe.pointing import RecordedPointingSource, recorded_pointing
 
@@ -33,23 +32,17 @@ def test_dl1_keeps_the_pointing_of_the_block(processed: Processed) -> None:
     assert float(block["subarray_pointing_lon"]) == pytest.approx(180.0)
 
 
-class _Tool:
+class _Tool(Component):
     """Has an event source, as a tool of ctapipe does."""
 
-    def __init__(self, source: EventSource | None) -> None:
-        self.event_source = source
-
-
-def _source_in(tool: _Tool, subarray: SubarrayDescription) -> RecordedPointingSource:
-    # A traitlets parent must be a Configurable: hand over the one attribute used.
-    source = RecordedPointingSource.__new__(RecordedPointingSource)
-    source._blocks = tool.event_source.observation_blocks
-    return source
+    event_source: EventSource
 
 
 def test_events_get_the_pointing_only_where_they_have_none(processed: Processed) -> None:
     with EventSource(processed.dl1) as events:
-        source = _source_in(_Tool(events), events.subarray)
+        tool = _Tool()
+        tool.event_source = events
+        source = RecordedPointingSource(subarray=events.subarray, parent=tool)
         event: ArrayEventContainer = next(iter(events))
         first = event.trigger.tels_with_trigger[0]
         event.monitoring.tel[first].pointing.altitude = 60 * u.deg

@@ -30,8 +30,14 @@ def _figure(width: float, height: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
+    class FileCanvas(FigureCanvasAgg):
+        """Draws when the file is written, not at every change of a camera display."""
+
+        def draw_idle(self, *arguments: Any, **options: Any) -> None:
+            """Do nothing: there is no window to refresh."""
+
+    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH)
+    FileCanvas(figure)
     return figure
 
 
@@ -116,8 +122,6 @@ def plot_cameras(path: Path, label: str, event: ReconstructedEvent, images: Sequ
             autoupdate=False,
             show_frame=False,
         )
-        # The layout would measure every one of some thousand pixels.
-        display.pixels.set_in_layout(False)
         unit = "photoelectrons" if _last(index, columns) else ""
         display.add_colorbar(ax=axes, shrink=0.8, label=unit)
         if image.ellipse is not None:
@@ -130,7 +134,10 @@ def plot_cameras(path: Path, label: str, event: ReconstructedEvent, images: Sequ
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if handles:
         figure.axes[0].legend(handles, labels, fontsize=7, loc="upper left", framealpha=0.8)
-    figure.suptitle(_event_title(label, event), fontsize=12)
+    figure.suptitle(_event_title(label, event), fontsize=12, y=1 - 0.2 / figure.get_figheight())
+    figure.subplots_adjust(
+        left=0.05, right=0.97, top=1 - 0.75 / figure.get_figheight(), bottom=0.09, wspace=0.2
+    )
     figure.savefig(path)
 
 

@@ -67,7 +67,7 @@ def _formatted(summary: dict[str, object], *, as_json: bool) -> str:
     """Give the result as text."""
     if as_json:
         return json.dumps(summary, indent=2) + "\n"
-    lines = []
+    lines: list[str] = []
     for key, value in summary.items():
         values = value if isinstance(value, list) else [value]
         lines.extend(f"{key}: {single}\n" for single in values)

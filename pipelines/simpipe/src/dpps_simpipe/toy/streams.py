@@ -1,8 +1,6 @@
 """DL0 streams of the acquisition system (zfits), written with ``protozfits``."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpps_simpipe.toy.files import published, verify
 from dpps_simpipe.toy.headers import StreamIdentity, product_header
 from dpps_simpipe.toy.observation import LABEL, ToyError, ToyObservation
 
@@ -125,31 +124,6 @@ def _begin_table(writer: "FlatProtobufZOFits", name: str, observation: ToyObserv
     writer.set_string("DATE-END", f"{end:%Y-%m-%dT%H:%M:%S}", "End")
 
 
-@contextmanager
-def _published(path: Path) -> Iterator[Path]:
-    """Give a temporary name; on success flush it to disk and rename it to `path`.
-
-    Raises
-    ------
-    ToyError
-        If `path` exists.
-    """
-    if path.exists():
-        raise ToyError(f"{path} exists: choose an empty folder, or another seed")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _write_stream(
     path: Path,
     observation: ToyObservation,
@@ -163,7 +137,7 @@ def _write_stream(
     header = product_header(observation, identity)
     # Complete before the writer opens: it does not survive an error of its caller.
     contents = [(name, list(messages())) for name, messages in tables]
-    with _published(path) as temporary:
+    with published(path) as temporary:
         with FlatProtobufZOFits(n_tiles=20, rows_per_tile=10, compression_block_size_kb=4096) as writer:
             writer.open(str(temporary))
             for card in header.cards:
@@ -175,27 +149,7 @@ def _write_stream(
                         writer.request_explicit_compression(field, method)
                 for message in messages:
                     writer.write_message(message)
-        _verify(temporary, {name: len(messages) for name, messages in contents})
-
-
-def _verify(path: Path, n_rows: dict[str, int]) -> None:
-    """Read a new file back: the writer reports no error on a full disk.
-
-    Raises
-    ------
-    ToyError
-        If a checksum or a number of rows is not what was written.
-    """
-    from astropy.io import fits
-
-    try:
-        with fits.open(path) as hdus:
-            intact = all(hdu.verify_checksum() == 1 and hdu.verify_datasum() == 1 for hdu in hdus)
-            rows = {hdu.name: hdu.header["ZNAXIS2"] for hdu in hdus[1:]}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ToyError(f"{path} cannot be read back ({error}): is the disk full?") from error
-    if not intact or rows != n_rows:
-        raise ToyError(f"{path} is not what was written: is the disk full?")
+        verify(temporary, {name: len(messages) for name, messages in contents})
 
 
 def write_telescope_stream(

@@ -1,0 +1,72 @@
+"""Files that appear complete or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dpps_simpipe.toy.observation import ToyError
+
+__all__ = ["published", "verify"]
+
+
+@contextmanager
+def published(path: Path) -> Iterator[Path]:
+    """Give a temporary name; on success flush it to disk and rename it to `path`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The final name; its folder is made.
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary name, in the same folder.
+
+    Raises
+    ------
+    ToyError
+        If `path` exists.
+    """
+    if path.exists():
+        raise ToyError(f"{path} exists: choose an empty folder, or another seed")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def verify(path: Path, n_rows: dict[str, int]) -> None:
+    """Read a new zfits file back: its writer reports no error on a full disk.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    n_rows : dict of str to int
+        Rows of each table, in the order of the file.
+
+    Raises
+    ------
+    ToyError
+        If a checksum or a number of rows is not what was written.
+    """
+    from astropy.io import fits
+
+    try:
+        with fits.open(path) as hdus:
+            intact = all(hdu.verify_checksum() == 1 and hdu.verify_datasum() == 1 for hdu in hdus)
+            rows = {hdu.name: hdu.header["ZNAXIS2"] for hdu in hdus[1:]}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ToyError(f"{path} cannot be read back ({error}): is the disk full?") from error
+    if not intact or rows != n_rows:
+        raise ToyError(f"{path} is not what was written: is the disk full?")
