@@ -29,8 +29,11 @@ def metadata_of_header(header: Header) -> dict[str, MetadataValue]:
 
     from dpps.products.metadata import flatten_product
 
+    told = header.copy()
+    # The data model reads COMMENT as a disclaimer; libraries write references to the FITS standard there.
+    told.remove("COMMENT", ignore_missing=True, remove_all=True)
     try:
-        product = fits_header_to_instance(header.copy(), Product)
+        product = fits_header_to_instance(told, Product)
     except (pydantic.ValidationError, ValueError, TypeError, LookupError) as wrong:
         raise InvalidInput(
             f"the product keywords of the header are not valid: {wrong}",

@@ -32,6 +32,8 @@ _KINDS: Mapping[str, _Kind] = {
     "DL0v1.Subarray.DataStream": _Kind("Subarray", "Trigger", "SubarrayEvents", ("subarray_id",)),
     "DL0v1.Trigger.DataStream": _Kind("Subarray", "TelescopeTriggers", "Triggers", ("tel_ids",)),
 }
+_TOY_ORIGIN = "toy"
+"""What the toy maker of SimPipe gives as the institution, so that its files are never taken for real."""
 _REQUIRED = ("observatory", "start_time", "end_time", "sb_id", "obs_id")
 _OF_PRODUCT = {
     "sb_id": "acquisition__sb_id",
@@ -78,6 +80,7 @@ def describe_stream(path: Path, tables: Mapping[str, Any]) -> dict[str, Metadata
         **known,
         **published,
         "dpps__events": int(events.header.get("ZNAXIS2", events.header["NAXIS2"])),
+        "dpps__toy": stream.header.get("ORIGIN") == _TOY_ORIGIN,
         "valid_fits_checksum": True,
     }
 

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dpps.adapters.eventio.simtel import SimtelInspector, pdg_id
+from dpps.domain.errors import DamagedFile, NotFound
+from dpps.testing.handed_files import make_simtel
+
+SUFFIXES = (".simtel", ".simtel.gz", ".simtel.zst")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_run_says_what_it_is(tmp_path: Path, suffix: str) -> None:
+    path = make_simtel(tmp_path / f"x{suffix}", run=42, primary=101, showers=5, events=4, azimuth_deg=0.0)
+    inspector = SimtelInspector()
+    assert inspector.accepts(path)
+    told = inspector.inspect(path).metadata
+    assert told["data__level"] == "SIM"
+    assert told["data__division"] == "Event"
+    assert told["data__type"] == "AirShowerSim"
+    assert told["instance__obs_id"] == 42
+    assert told["instance__particle_pdgid"] == 2212
+    assert told["instance__messenger"] == "proton"
+    assert told["simulation__node__zenith"] == 20.0
+    assert told["simulation__node__azimuth"] == 0.0
+    assert (told["dpps__showers"], told["dpps__events"]) == (5, 4)
+    assert told["dpps__tel_ids"] == [1, 2]
+    assert told["creation_time"] == "2026-02-14T21:30:00.000000000"
+
+
+def test_a_file_without_triggered_showers_is_calibration(tmp_path: Path) -> None:
+    told = SimtelInspector().inspect(make_simtel(tmp_path / "x.simtel", events=0)).metadata
+    assert told["data__type"] == "CalibrationSim"
+    assert "instance__particle_pdgid" not in told
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, suffix: str) -> None:
+    whole = make_simtel(tmp_path / f"whole{suffix}", closed=False).read_bytes()
+    path = tmp_path / f"cut{suffix}"
+    # An uncompressed file that is cut between two events of its last shower cannot be told from a whole
+    # one without histograms: nothing in the format counts events.
+    last = len(whole) - 2 * (16 + 64) if suffix == ".simtel" else len(whole)
+    for length in range(0, last, 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DamagedFile, match="cut"):
+            SimtelInspector().inspect(path)
+
+
+@pytest.mark.parametrize("suffix", [".simtel.gz", ".simtel.zst"])
+def test_bytes_behind_the_end_are_refused(tmp_path: Path, suffix: str) -> None:
+    path = make_simtel(tmp_path / f"x{suffix}")
+    path.write_bytes(path.read_bytes() + b"garbage behind the last frame")
+    with pytest.raises(DamagedFile):
+        SimtelInspector().inspect(path)
+
+
+@pytest.mark.parametrize("suffix", [".simtel.gz", ".simtel.zst"])
+def test_a_flipped_bit_in_compressed_data_is_refused(tmp_path: Path, suffix: str) -> None:
+    whole = make_simtel(tmp_path / f"whole{suffix}").read_bytes()
+    path = tmp_path / f"flipped{suffix}"
+    for position in range(20, len(whole) - 4, 11):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        with pytest.raises(DamagedFile):
+            SimtelInspector().inspect(path)
+
+
+def test_an_absent_file_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        SimtelInspector().inspect(tmp_path / "none.simtel")
+
+
+@pytest.mark.parametrize(
+    ("primary", "number"),
+    [(0, 22), (1, 11), (-1, -11), (2, 13), (101, 2212), (402, 1000020040), (5626, 1000260560)],
+)
+def test_primaries_in_the_numbering_of_the_particle_data_group(primary: int, number: int) -> None:
+    assert pdg_id(primary) == number
+
+
+@pytest.mark.parametrize("primary", [3, 99, 100, 213])
+def test_unknown_primaries_are_refused(primary: int) -> None:
+    with pytest.raises(ValueError, match=str(primary)):
+        pdg_id(primary)
