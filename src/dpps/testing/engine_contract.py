@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -17,12 +18,17 @@ _PATIENCE_SECONDS = 120
 
 
 def play(bundle: str) -> str:
-    """Stand for the job runner: ``write PATH``, ``fail``, or ``wait PATH`` until a file is there
-    (``PATH.waiting`` tells that it waits)."""
+    """Stand for the job runner.
+
+    ``write PATH``; ``fail``; ``wait PATH`` until a file is there, while ``PATH.waiting`` tells that it
+    waits; or ``payload SECONDS`` for a program of its own.
+    """
     verb, _, argument = bundle.partition(" ")
     if verb == "fail":
         raise RuntimeError("the runner failed")
-    if verb == "wait":
+    if verb == "payload":
+        subprocess.run(["sleep", argument], check=False)
+    elif verb == "wait":
         Path(f"{argument}.waiting").touch()
         while not Path(argument).exists():
             time.sleep(0.02)
