@@ -34,6 +34,7 @@ lint: setup ## ruff, mypy, import contracts, spelling
 	$(CORE)/ruff format --check .
 	$(CORE)/mypy
 	$(CORE)/mypy --config-file tests/mypy.ini
+	$(CORE)/mypy --config-file pipelines/mypy.ini --python-executable $(PIPELINES)/python
 	$(CORE)/lint-imports
 	$(CORE)/codespell
 	$(CORE)/dpps-aiv check
