@@ -137,6 +137,14 @@ class RefusedFiles:
         if not error.retryable:
             self._errors[handed.path] = (_signature(handed), error)
 
+    def listing(self) -> list[tuple[Path, DppsError]]:
+        """Return the refused files that are still announced, with the reasons, by path."""
+        return [
+            (path, error)
+            for path, (_, error) in sorted(self._errors.items())
+            if path.with_name(path.name + _TRIGGER).exists(follow_symlinks=False)
+        ]
+
 
 def _signature(handed: HandedFile) -> tuple[int, ...]:
     numbers: list[int] = []

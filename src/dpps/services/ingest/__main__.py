@@ -67,9 +67,10 @@ def serve(folder: StateFolder) -> None:
     endpoint = Instance.load(folder).endpoint("ingest")
     folder.handover.mkdir(parents=True, exist_ok=True)
     metrics, parts = IngestMetrics(), IngestParts(**build_ingest_parts(folder))
+    handover = HandoverWork(parts, metrics)
     ingest = Loop(
         parts.connect,
-        HandoverWork(parts, metrics),
+        handover,
         Pace(shortest_seconds=0.5, longest_seconds=5.0),
         metrics,
     )
@@ -81,7 +82,7 @@ def serve(folder: StateFolder) -> None:
     )
     server = uvicorn.Server(
         uvicorn.Config(
-            build_application(ingest, metrics),
+            build_application(ingest, metrics, handover.refusals),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=2,
@@ -139,10 +140,12 @@ class _Crew:
         self.stop.set()
 
 
-def build_application(ingest: Loop, metrics: IngestMetrics) -> Starlette:
-    """Return the HTTP side: ``/healthz`` and ``/metrics``."""
+def build_application(
+    ingest: Loop, metrics: IngestMetrics, refusals: Callable[[], list[dict[str, object]]]
+) -> Starlette:
+    """Return the HTTP side: ``/healthz``, ``/metrics``, and ``/refused`` (files that wait)."""
     from starlette.applications import Starlette
-    from starlette.responses import PlainTextResponse, Response
+    from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.routing import Route
 
     def health(_request: Request) -> Response:
@@ -152,7 +155,12 @@ def build_application(ingest: Loop, metrics: IngestMetrics) -> Starlette:
     def measured(_request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    return Starlette(routes=[Route("/healthz", health), Route("/metrics", measured)])
+    def refused(_request: Request) -> Response:
+        return JSONResponse(refusals())
+
+    return Starlette(
+        routes=[Route("/healthz", health), Route("/metrics", measured), Route("/refused", refused)]
+    )
 
 
 def _listen(endpoint: Endpoint) -> socket.socket:

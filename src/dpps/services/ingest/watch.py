@@ -130,6 +130,10 @@ class HandoverWork:
         self._metrics = metrics
         self._refused = RefusedFiles()
 
+    def refusals(self) -> list[dict[str, object]]:
+        """Return every refused file that waits for its sender, with the reason."""
+        return [{"path": str(path), **error.as_dict()} for path, error in self._refused.listing()]
+
     def __call__(self, catalogue: Catalogue) -> bool:
         """Make one pass, unless there is nothing but files that were refused before."""
         parts = self._parts
