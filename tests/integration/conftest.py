@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -48,15 +47,12 @@ def state_root() -> Iterator[Path]:
 def running_system(state_root: Path) -> Iterator[RunningSystem]:
     """Start everything that is there, and stop it when the last test is over."""
     from dpps.ops.lifecycle import start, stop
-    from dpps.ops.table import OWN_SERVICES, RUCIO_SERVICES
 
     missing = _missing_programs()
     if missing:
         pytest.skip(missing)
-    modules = {**RUCIO_SERVICES, **OWN_SERVICES}
-    there = [name for name, (module, _) in modules.items() if importlib.util.find_spec(module)]
     folder = StateFolder(state_root / "system")
-    start(folder, report=lambda _service: None, only=there)
+    start(folder, report=lambda _service: None)
     try:
         yield RunningSystem(folder=folder, instance=Instance.load(folder))
     finally:

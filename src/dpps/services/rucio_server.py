@@ -138,7 +138,7 @@ def _serve(application: WSGIApplication, instance: Instance) -> None:
                 "graceful_timeout": 10,
                 "timeout": 120,
                 "keepalive": 30,
-                "logger_class": "dpps.services.rucio_process.GunicornLogs",
+                "logger_class": "dpps.services.rucio_gunicorn.GunicornLogs",
                 "child_exit": _forget_worker,
                 "control_socket_disable": True,  # gunicorn 25+ would open a socket in the home folder
             }

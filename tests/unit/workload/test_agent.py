@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dpps.adapters.cwltool.runner import CwltoolRunner
+from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.composition.workload import utc_now
@@ -17,7 +18,7 @@ from dpps.domain.errors import Conflict, InvalidInput, Unavailable
 from dpps.domain.names import Lfn
 from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState
 from dpps.testing.engine_contract import eventually
-from dpps.testing.small_workload import SmallWorkload, copy_production, simulated
+from dpps.testing.small_workload import SmallWorkload, copy_production, simulated, small_storages
 from dpps.workload.bundle import JobReport, parse_bundle
 from dpps.workload.planning import summarize_plan
 from dpps.workload.ports import WorkStore
@@ -52,7 +53,12 @@ class Rig:
         self.lost_reports: set[str] = set()
         self.bundles: list[str] = []
         self.engine = MemoryEngine(self._run)
-        self.system = SmallWorkload(folder=folder, store=self.store, engine=self.engine)
+        self.system = SmallWorkload(
+            folder=folder,
+            catalogue=MemoryCatalogue(small_storages(folder)),
+            store=self.store,
+            engine=self.engine,
+        )
 
     def _run(self, text: str) -> None:
         self.bundles.append(text)

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dpps.adapters.cwltool.documents import CwltoolProcesses
+from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.domain.errors import InvalidInput, NotAuthorized
 from dpps.domain.principals import Principal, Role
-from dpps.testing.small_workload import SmallWorkload, copy_production, simulated
+from dpps.testing.small_workload import SmallWorkload, copy_production, simulated, small_storages
 from dpps.workload.outputs import configuration_id
 from dpps.workload.production_file import read_production
 
@@ -25,7 +26,12 @@ PROCESSES = CwltoolProcesses()
 
 @pytest.fixture
 def system(tmp_path: Path) -> SmallWorkload:
-    made = SmallWorkload(folder=tmp_path, store=MemoryWorkStore(), engine=MemoryEngine(lambda bundle: bundle))
+    made = SmallWorkload(
+        folder=tmp_path,
+        catalogue=MemoryCatalogue(small_storages(tmp_path)),
+        store=MemoryWorkStore(),
+        engine=MemoryEngine(lambda bundle: bundle),
+    )
     made.archive("run1", b"events\n", simulated(1))
     return made
 
