@@ -27,11 +27,12 @@ from dpps.ops.demo.processing import DemoProduction
 from dpps.ops.demo.record import DemoRecord, Progress, Timeline
 from dpps.ops.demo.waiting import Patience, retried, wait_until
 from dpps.ops.lifecycle import start, stop
+from dpps.ops.prepare import open_folder
 from dpps.ops.status import ServiceStatus
 
 __all__ = ["DemoResult", "prepare_folder", "run_demo"]
 
-_MARK = "demo"
+_MARK = "demo.txt"
 _PICTURED_CHAINS = 4
 
 
@@ -50,22 +51,26 @@ def prepare_folder(folder: StateFolder) -> None:
     Raises
     ------
     Conflict
-        When the folder holds something that no demo made, or a demo that still runs.
+        When the folder holds something that no demo made.
     """
-    root = folder.root
-    if root.exists() and any(root.iterdir()):
-        if not (root / _MARK).exists():
+    root, mark = folder.root, folder.config / _MARK
+    if root.is_dir() and any(root.iterdir()):
+        if not mark.exists():
             raise Conflict(
                 f"{root} holds something that is not a demo",
                 code="demo-folder-taken",
                 next_step="name another folder with --state, or remove it yourself",
                 path=root,
             )
-        stop(folder, report=lambda _service: None)
+        if folder.instance_file.exists():
+            stop(folder, report=_untold)
         shutil.rmtree(root)
-    root.mkdir(parents=True, exist_ok=True)
-    root.chmod(0o755)
-    write_atomically(root / _MARK, "made by: dpps demo\n")
+    open_folder(folder)
+    write_atomically(mark, "made by: dpps demo\n")
+
+
+def _untold(_service: ServiceStatus) -> None:
+    """Tell nobody: what is stopped here is of no interest to who waits for the demo."""
 
 
 class _Demo:
@@ -275,10 +280,11 @@ def run_demo(
         page = write_page(record, folder.root / "report.html")
         write_atomically(folder.root / "report.json", _as_json(record, demo.refused))
     except BaseException:
-        stop(folder, report=lambda _service: None)
+        if folder.instance_file.exists():
+            stop(folder, report=_untold)
         raise
     if not keep:
-        stop(folder, report=lambda _service: None)
+        stop(folder, report=_untold)
     return DemoResult(record, page, demo.refused)
 
 
