@@ -141,7 +141,7 @@ class RefusedFiles:
         """Return the refused files that are still announced, with the reasons, by path."""
         return [
             (path, error)
-            for path, (_, error) in sorted(self._errors.items())
+            for path, (_, error) in sorted(self._errors.copy().items())
             if path.with_name(path.name + _TRIGGER).exists(follow_symlinks=False)
         ]
 

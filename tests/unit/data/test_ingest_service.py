@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import anyio
@@ -77,16 +78,20 @@ def test_an_outage_is_told_waited_out_and_followed_by_a_new_connection(archive: 
     assert len(archive.catalogue.find([])) == 1
 
 
-def test_health_tells_the_trouble(archive: Archive) -> None:
+def test_health_tells_the_trouble_and_refusals_their_reasons(archive: Archive) -> None:
     metrics = IngestMetrics()
     parts = parts_of(archive)
-    pace = Pace(shortest_seconds=0.5, longest_seconds=5.0)
-    loop = Loop(parts.connect, HandoverWork(parts, metrics), pace, metrics)
-    application = build_application(loop, metrics)
+    (archive.handover / "b.simtel").write_bytes(b"")
+    announce(archive.handover / "b.simtel")
+    work = HandoverWork(parts, metrics)
+    loop = Loop(parts.connect, work, Pace(shortest_seconds=0.5, longest_seconds=5.0), metrics)
+    application = build_application(loop, metrics, work.refusals)
     assert ask(application, "/healthz")[0] == 503
     loop.round()
     assert ask(application, "/healthz") == (200, "ok")
     assert "dpps_ingest_files_total" in ask(application, "/metrics")[1]
+    (refused,) = json.loads(ask(application, "/refused")[1])
+    assert "b.simtel" in str(refused)
 
 
 def ask(application: Starlette, path: str) -> tuple[int, str]:
