@@ -13,13 +13,20 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.domain.work import ExitReason, JobState, TaskState
 from dpps.services.workload.application import build_application
 from dpps.services.workload.driver import AgentDriver
 from dpps.testing.engine_contract import eventually
-from dpps.testing.small_workload import SmallWorkload, copy_production, serving, simulated
+from dpps.testing.small_workload import (
+    SmallWorkload,
+    copy_production,
+    serving,
+    simulated,
+    small_storages,
+)
 from dpps.workload.ports import JobEnd
 
 _GUARD = """
@@ -66,6 +73,7 @@ class Api:
         self.port = port
         self.system = SmallWorkload(
             folder=folder,
+            catalogue=MemoryCatalogue(small_storages(folder)),
             store=self.store,
             engine=_NeverEnding(self.bundles.append),
             report_base_url=f"http://127.0.0.1:{port}",

@@ -16,6 +16,7 @@ from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.parsl.engine import ParslEngine
 from dpps.adapters.sql.engine import build_engine, migrate
 from dpps.adapters.sql.work_store import SqlWorkStore
+from dpps.data.ports import Catalogue
 from dpps.domain.principals import Principal, Role
 from dpps.domain.work import ExitReason, JobState, ProductionState
 from dpps.services.job import run_bundle
@@ -23,7 +24,13 @@ from dpps.services.workload.application import build_application
 from dpps.services.workload.driver import AgentDriver
 from dpps.testing.engine_contract import eventually
 from dpps.testing.postgresql import fresh_database, postgresql_cluster
-from dpps.testing.small_workload import SmallWorkload, copy_production, serving, simulated
+from dpps.testing.small_workload import (
+    SmallWorkload,
+    copy_production,
+    serving,
+    simulated,
+    small_storages,
+)
 
 __all__ = ["fresh_database", "postgresql_cluster"]
 
@@ -48,7 +55,7 @@ class Service:
 
 
 @contextmanager
-def life(folder: Path, url: str, catalogue: MemoryCatalogue | None = None) -> Iterator[Service]:
+def life(folder: Path, url: str, catalogue: Catalogue | None = None) -> Iterator[Service]:
     """Run the service, as its program does, until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -57,12 +64,11 @@ def life(folder: Path, url: str, catalogue: MemoryCatalogue | None = None) -> It
     store = SqlWorkStore(engine)
     system = SmallWorkload(
         folder=folder,
+        catalogue=catalogue or MemoryCatalogue(small_storages(folder)),
         store=store,
         engine=ParslEngine(run_bundle, folder / "parsl", workers=2),
         report_base_url=f"http://127.0.0.1:{port}",
     )
-    if catalogue is not None:
-        system.share_catalogue(catalogue)
     driver = AgentDriver(system.context, prepare=lambda: migrate(url), on_death=lambda: None)
     application = build_application(system.context, driver, system.tokens.verify)
     with serving(application, port):

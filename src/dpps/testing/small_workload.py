@@ -1,4 +1,4 @@
-"""A workload system for tests: storages in a folder, a catalogue in memory, and the parts that a test gives.
+"""A workload system for tests: storages in a folder, and the parts that a test gives.
 
 The agent, planning, publishing, CWL and storage are the real ones.
 """
@@ -10,17 +10,16 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dpps.adapters.cwltool.documents import CwltoolProcesses
-from dpps.adapters.memory.catalogue import MemoryCatalogue
-from dpps.adapters.storage.posix import PosixStorage
+from dpps.composition.data import build_storage
 from dpps.composition.principals import service_principal
 from dpps.composition.tokens import TokenIssuer
+from dpps.composition.workload import build_processes
 from dpps.data.policy import load_policy
-from dpps.data.ports import Registration, StorageElement
+from dpps.data.ports import Catalogue, Registration, StorageElement
 from dpps.domain.files import FileContent, MetadataValue
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
@@ -31,7 +30,15 @@ from dpps.workload.ports import Engine, WorkStore
 from dpps.workload.production_file import read_production
 from dpps.workload.submission import submit_production
 
-__all__ = ["COMPUTING_STORAGE", "COPY", "SmallWorkload", "copy_production", "serving", "simulated"]
+__all__ = [
+    "COMPUTING_STORAGE",
+    "COPY",
+    "SmallWorkload",
+    "copy_production",
+    "serving",
+    "simulated",
+    "small_storages",
+]
 
 COMPUTING_STORAGE = "CSCS"
 _RSES = {"CTAO-NORTH": True, "CSCS": False, "PIC": False}
@@ -103,25 +110,33 @@ transformations:
     return path
 
 
+def small_storages(folder: Path) -> list[StorageElement]:
+    """Return the storages of a small system."""
+    return [
+        StorageElement(rse=rse, onsite=onsite, url_prefix=_prefix(folder, rse))
+        for rse, onsite in _RSES.items()
+    ]
+
+
+def _prefix(folder: Path, rse: str) -> str:
+    return f"file://localhost{folder}/storage/{rse}"
+
+
 @dataclass(kw_only=True)
 class SmallWorkload:
     """One system below a folder."""
 
     folder: Path
+    catalogue: Catalogue
+    """An empty one that knows `small_storages`."""
     store: WorkStore
     engine: Engine
     report_base_url: str = "http://127.0.0.1:1"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __post_init__(self) -> None:
-        self.catalogue = MemoryCatalogue(
-            [
-                StorageElement(rse=rse, onsite=onsite, url_prefix=self.url(rse, ""))
-                for rse, onsite in _RSES.items()
-            ]
-        )
-        self.storage = PosixStorage()
-        self.processes = CwltoolProcesses()
+        self.storage = build_storage()
+        self.processes = build_processes()
         self.tokens = TokenIssuer(_KEY, self.clock)
         self.manager = Principal(name="alice", roles=frozenset({Role.PRODUCTION_MANAGER}))
         self.context = WorkloadContext(
@@ -140,15 +155,9 @@ class SmallWorkload:
         )
         self.agent = Agent(self.context)
 
-    def share_catalogue(self, catalogue: MemoryCatalogue) -> None:
-        """Use the catalogue of another system on the same folder: a second life of that one."""
-        self.catalogue = catalogue
-        self.context = replace(self.context, catalogue=catalogue)
-        self.agent = Agent(self.context)
-
     def url(self, rse: str, lfn: str) -> str:
         """Return the physical URL of a name at a storage."""
-        return f"file://localhost{self.folder}/storage/{rse}{lfn}"
+        return _prefix(self.folder, rse) + lfn
 
     def path(self, rse: str, lfn: str) -> Path:
         """Return where a name lies at a storage."""

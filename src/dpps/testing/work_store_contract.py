@@ -109,6 +109,26 @@ class WorkStoreContract:
         ]
         assert [known.name for known in submitted.productions()] == ["night"]
 
+    def test_the_order_of_inputs_and_software_is_kept(self, store: WorkStore) -> None:
+        definition = linked_production()
+        plain = definition.model_dump(mode="json", by_alias=True)
+        inputs = {
+            "zz_driver": {"query": "a = 1", "group": {"by": "observation"}},
+            "a": {"query": "a = 1", "group": {"by": "observation"}},
+        }
+        plain["transformations"][0]["inputs"] = inputs
+        store.create(
+            ProductionDefinition.model_validate(plain), submitter="a", at=START, fixed_inputs={}, tasks={}
+        )
+        assert store.transformation("night.dl1").definition.driver == "zz_driver"
+        store.add_tasks("night.dl1", [new_task("/ctao/dpps/a", driver="zz_driver")], START)
+        job = store.start_attempt("night.dl1.1", START)
+        report = success().model_copy(update={"software": {"ctapipe": "0.32.0", "abc": "1"}})
+        store.succeed(job.id, report, LATER)
+        kept = store.job(job.id).report
+        assert kept is not None
+        assert list(kept.software) == ["ctapipe", "abc"]
+
     def test_a_name_is_used_once(self, submitted: WorkStore) -> None:
         with pytest.raises(Conflict, match="night"):
             self._submit(submitted, linked_production(), ["/ctao/dpps/c"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -36,6 +37,9 @@ __all__ = [
 ]
 
 SCHEMA = "workload"
+
+# JSONB where the database looks inside; JSON where the order of keys matters: the first input that is
+# grouped drives a transformation, the first software of a report stands for it.
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -73,7 +77,7 @@ transformation = Table(
     Column("position", Integer, nullable=False),
     _text("state"),
     _text("reason"),
-    Column("definition", JSONB, nullable=False),
+    Column("definition", JSON, nullable=False),
     Column("fixed_inputs", JSONB, nullable=False),
     Column("driver", Text, nullable=False),
     UniqueConstraint("production", "name", name="transformation_name"),
@@ -124,7 +128,7 @@ job = Table(
     _time("created_at"),
     _time("started_at", nullable=True),
     _time("finished_at", nullable=True),
-    Column("report", JSONB),
+    Column("report", JSON),
     Column("cleaned", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("task", "attempt", name="job_attempt"),
     Index("job_to_clean", "id", postgresql_where=text("NOT cleaned")),

@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("definition", postgresql.JSONB(), nullable=False),
+        sa.Column("definition", postgresql.JSON(), nullable=False),
         sa.Column("fixed_inputs", postgresql.JSONB(), nullable=False),
         sa.Column("driver", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -105,7 +105,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("report", postgresql.JSONB(), nullable=True),
+        sa.Column("report", postgresql.JSON(), nullable=True),
         sa.Column("cleaned", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(
             ["task"],
