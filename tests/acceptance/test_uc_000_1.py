@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dpps.composition.workload import build_work_store
+from dpps.composition.workload import open_work_store
 from dpps.testing.handed_files import announce, make_simtel
 from tests.acceptance.test_uc_100_2 import Shell, dpps, obs_id, write_production
 
@@ -42,7 +42,8 @@ def test_from_archive_to_archive(
     (source,) = product["metadata"]["dpps__inputs"]
     provenance = json.loads(product["metadata"]["dpps__provenance"])
     assert [used["entity"] for used in provenance["used"]] == [source]
-    (job,) = build_work_store(running_system.folder).jobs(f"{name}.copy.1")
+    with open_work_store(running_system.folder) as store:
+        (job,) = store.jobs(f"{name}.copy.1")
     assert job.report is not None
     assert job.report.wall_seconds > 0
     assert "copying" in job.report.log_tail
@@ -77,7 +78,8 @@ def test_events_to_reconstructed_showers(dpps: Shell, running_system: RunningSys
     )
     status = dpps("production", "submit", str(path), "--wait")
     assert status["production"]["state"] == "done"
-    (job,) = build_work_store(running_system.folder).jobs(f"{name}.dl1.1")
+    with open_work_store(running_system.folder) as store:
+        (job,) = store.jobs(f"{name}.dl1.1")
     assert job.report is not None
     assert job.report.software["ctapipe"]
     assert '"activity_name"' in job.report.provenance["provenance_log"]

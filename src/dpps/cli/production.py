@@ -45,11 +45,12 @@ def submit(file: Path, dry_run: bool, wait: bool, as_json: bool) -> int:
 def list_(as_json: bool) -> None:
     """List the productions, the newest first."""
     from dpps.composition.principals import local_principal
-    from dpps.composition.workload import build_work_store
+    from dpps.composition.workload import open_work_store
     from dpps.workload.progress import list_productions
 
     folder = state_folder()
-    summaries = list_productions(local_principal(folder), build_work_store(folder))
+    with open_work_store(folder) as store:
+        summaries = list_productions(local_principal(folder), store)
     if as_json:
         emit_json([summary.model_dump(mode="json") for summary in summaries])
         return
@@ -92,11 +93,12 @@ def watch(name: str, as_json: bool) -> int:
 def explain(name: str, as_json: bool) -> None:
     """Show the history of a production: every state change, when and why."""
     from dpps.composition.principals import local_principal
-    from dpps.composition.workload import build_work_store
+    from dpps.composition.workload import open_work_store
     from dpps.workload.progress import production_history
 
     folder = state_folder()
-    history = production_history(local_principal(folder), build_work_store(folder), name)
+    with open_work_store(folder) as store:
+        history = production_history(local_principal(folder), store, name)
     rows = [
         {
             "time": f"{entry.at:%Y-%m-%d %H:%M:%S}",
@@ -119,7 +121,7 @@ def _submit(folder: StateFolder, file: Path, *, dry_run: bool) -> Plan:
     from dpps.composition.workload import (
         build_processes,
         build_production_catalogue,
-        build_work_store,
+        open_work_store,
         utc_now,
     )
     from dpps.workload.planning import plan_production
@@ -134,16 +136,17 @@ def _submit(folder: StateFolder, file: Path, *, dry_run: bool) -> Plan:
         return plan_production(
             principal, catalogue, processes, definition, pass_is_given=pass_is_given, vo=vo, now=utc_now()
         )
-    return submit_production(
-        principal,
-        build_work_store(folder),
-        catalogue,
-        processes,
-        definition,
-        pass_is_given=pass_is_given,
-        vo=vo,
-        now=utc_now(),
-    )
+    with open_work_store(folder) as store:
+        return submit_production(
+            principal,
+            store,
+            catalogue,
+            processes,
+            definition,
+            pass_is_given=pass_is_given,
+            vo=vo,
+            now=utc_now(),
+        )
 
 
 def _show_plan(plan: Plan, *, dry_run: bool, as_json: bool) -> None:
@@ -160,20 +163,22 @@ def _show_plan(plan: Plan, *, dry_run: bool, as_json: bool) -> None:
 
 def _status(folder: StateFolder, name: str) -> ProductionStatus:
     from dpps.composition.principals import local_principal
-    from dpps.composition.workload import build_work_store
+    from dpps.composition.workload import open_work_store
     from dpps.workload.progress import production_status
 
-    return production_status(local_principal(folder), build_work_store(folder), name)
+    with open_work_store(folder) as store:
+        return production_status(local_principal(folder), store, name)
 
 
 def _watch(name: str, *, as_json: bool) -> int:
     from dpps.cli.production_text import status_lines
     from dpps.cli.production_watch import follow
     from dpps.composition.principals import local_principal
-    from dpps.composition.workload import build_work_store
+    from dpps.composition.workload import open_work_store
 
     folder = state_folder()
-    answer = follow(local_principal(folder), build_work_store(folder), name, quiet=as_json)
+    with open_work_store(folder) as store:
+        answer = follow(local_principal(folder), store, name, quiet=as_json)
     if as_json:
         emit_json(answer.model_dump(mode="json"))
     else:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,13 +24,18 @@ from dpps.workload.context import WorkloadContext
 from dpps.workload.ports import Processes, ProcessRunner, WorkStore
 from dpps.workload.running import WorkerTools
 
+if TYPE_CHECKING:
+    from dpps.adapters.sql.work_store import SqlWorkStore
+
 __all__ = [
     "WorkloadParts",
     "WorkloadSettings",
     "build_processes",
+    "build_production_catalogue",
     "build_work_store",
     "build_worker_tools",
     "build_workload",
+    "open_work_store",
     "utc_now",
 ]
 
@@ -63,12 +70,22 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_work_store(folder: StateFolder) -> WorkStore:
-    """Return the work store of a system."""
+def build_work_store(folder: StateFolder) -> SqlWorkStore:
+    """Return the work store of a system; its `close` is the caller's."""
     from dpps.adapters.sql.engine import build_engine
     from dpps.adapters.sql.work_store import SqlWorkStore
 
     return SqlWorkStore(build_engine(Instance.load(folder).database(folder, "dpps")))
+
+
+@contextmanager
+def open_work_store(folder: StateFolder) -> Iterator[WorkStore]:
+    """Give the work store of a system for the time of a block."""
+    store = build_work_store(folder)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def build_processes() -> Processes:

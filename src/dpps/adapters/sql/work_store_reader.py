@@ -51,6 +51,10 @@ class SqlWorkReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Open a transaction; a database that is away is `Unavailable`."""
