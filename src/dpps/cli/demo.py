@@ -63,21 +63,31 @@ def _silent(_progress: Progress) -> None:
 
 
 class _Lines:
-    """Prints progress: a line that changes in place on a terminal, lines for steps when piped."""
+    """Prints progress: a line that changes in place on a terminal, lines of news when piped."""
 
     def __init__(self) -> None:
         import sys
+        import time
 
         self._in_place = sys.stderr.isatty()
+        self._now = time.monotonic
+        self._began = time.monotonic()
         self._step = ""
 
     def __call__(self, progress: Progress) -> None:
-        finished = progress.message and progress.done == progress.total and progress.step == self._step
-        counted = f" {progress.done}/{progress.total}" if progress.total else ""
-        text = f"{progress.title:30}{counted:>8}  {progress.message}"
+        counted = f"{progress.done}/{progress.total}" if progress.total else ""
+        elapsed = f"{self._now() - self._began:6.1f} s"
+        text = f"{elapsed}  {progress.title:28} {counted:>7}  {progress.message}"
         if self._in_place:
-            new_line = progress.step != self._step and self._step
-            click.echo(("\n" if new_line else "\r\x1b[2K") + text[:110], nl=False, err=True)
-        elif progress.step != self._step or finished:
+            self._rewrite(text, is_new=progress.step != self._step)
+        elif progress.message:
             click.echo(text, err=True)
         self._step = progress.step
+
+    def _rewrite(self, text: str, *, is_new: bool) -> None:
+        """Put the text over the present line, or on a new line for a new step."""
+        import shutil
+
+        width = shutil.get_terminal_size().columns - 1
+        start = "\n" if is_new and self._step else "\r\x1b[2K"
+        click.echo(start + text[:width], nl=False, err=True)

@@ -15,6 +15,7 @@ START = datetime(2026, 2, 14, 22, tzinfo=UTC)
 def record(kind: str = "toy") -> DemoRecord:
     return DemoRecord(
         kind=kind,
+        toy=kind == "toy",
         source="night",
         sites=["CSCS", "PIC"],
         steps=[

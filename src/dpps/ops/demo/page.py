@@ -49,6 +49,7 @@ def render_page(record: DemoRecord) -> str:
         products=sorted(record.products, key=lambda row: (_level_order(row.level), row.lfn)),
         total_bytes=sum(row.size_bytes for row in record.products),
         copies=sum(len(row.copies) for row in record.products),
+        verified=sum(copy.verified for row in record.products for copy in row.copies),
     )
 
 

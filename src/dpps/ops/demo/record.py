@@ -76,6 +76,8 @@ class DemoRecord:
     kind: str
     """``toy``, ``simulated`` or ``yours``: what the input was."""
     source: str
+    toy: bool = False
+    """Whether the data themselves say that they are toy data, wherever they came from."""
     steps: list[Step] = field(default_factory=list)
     products: list[ProductRow] = field(default_factory=list)
     sites: list[str] = field(default_factory=list)

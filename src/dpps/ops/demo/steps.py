@@ -130,6 +130,7 @@ class _Demo:
             step.detail = "files read to their end and registered on site"
             if self.refused:
                 step.detail += f"; {len(self.refused)} refused"
+        self.record.toy = any(file.metadata.get("dpps__toy") is True for file in files)
         self.record.remarks += [f"Refused, not archived: {one['message']}." for one in self.refused]
         if not files:
             raise DamagedFile(
