@@ -12,6 +12,7 @@ import pytest
 from dpps.adapters.cwltool.documents import CwltoolProcesses
 from dpps.adapters.cwltool.runner import CwltoolRunner
 from dpps.domain.work import ExitReason
+from dpps.testing.small_workload import COPY
 from dpps.workload.ports import ProcessOrder, ProcessOutcome
 
 TOOL = """
@@ -105,3 +106,40 @@ def test_the_published_documents_can_be_described(name: str) -> None:
     assert "File" in description.outputs[output].types
     assert description.inputs[f"{output}_filename"].is_required
     assert not description.inputs["processing_config"].is_required
+
+
+def test_a_workflow_of_several_programs(tmp_path: Path) -> None:
+    (tmp_path / "copy.cwl").write_text(COPY)
+    (tmp_path / "flow.cwl").write_text(
+        """
+cwlVersion: v1.2
+class: Workflow
+inputs: {source: File}
+outputs: {copy: {type: File, outputSource: second/copy}}
+steps:
+  first:
+    run: copy.cwl
+    in: {source: source, copy_filename: {default: one.txt}, line: {default: one}}
+    out: [copy]
+  second:
+    run: copy.cwl
+    in: {source: first/copy, copy_filename: {default: two.txt}, line: {default: two}}
+    out: [copy]
+"""
+    )
+    (tmp_path / "in.txt").write_text("start\n")
+    (tmp_path / "sandbox").mkdir()
+    outcome = CwltoolRunner().run(
+        ProcessOrder(
+            process=CwltoolProcesses().pack(tmp_path / "flow.cwl"),
+            values={"source": {"class": "File", "path": str(tmp_path / "in.txt")}},
+            outputs=("copy",),
+            sandbox=tmp_path / "sandbox",
+            program_folders=(),
+            memory_bytes=2_000_000_000,
+            wall_seconds=60.0,
+        )
+    )
+    assert outcome.exit_reason is ExitReason.FINISHED, outcome.log.read_text()
+    assert outcome.outputs["copy"].read_text() == "start\none\ntwo\n"
+    assert outcome.log.read_text().count("copying\n") == 2

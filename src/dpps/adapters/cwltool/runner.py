@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dpps.adapters.cwltool.monitor import ProcessMonitor
 from dpps.domain.work import ExitReason
@@ -56,7 +56,7 @@ class CwltoolRunner:
             software=_versions(),
         )
 
-    def _execute(self, order: ProcessOrder, log: Any) -> tuple[str, Mapping[str, Any], str]:
+    def _execute(self, order: ProcessOrder, log: BinaryIO) -> tuple[str, Mapping[str, Any], str]:
         from cwltool.context import RuntimeContext
         from cwltool.errors import UnsupportedRequirement, WorkflowException
         from cwltool.executors import SingleJobExecutor
@@ -73,8 +73,8 @@ class CwltoolRunner:
                 "tmp_outdir_prefix": prefix,
                 "use_container": False,
                 "compute_checksum": False,
-                "default_stdout": log,
-                "default_stderr": log,
+                "default_stdout": _SharedLog(log),
+                "default_stderr": _SharedLog(log),
             }
         )
         try:
@@ -191,6 +191,20 @@ def _node_folder() -> Path | None:
         return None
     folder = Path(wheel.origin).parent / "bin"
     return folder if folder.is_dir() else None
+
+
+class _SharedLog:
+    """The log as output of several programs: cwltool closes what it gave to one when that has ended."""
+
+    def __init__(self, log: BinaryIO) -> None:
+        self._log = log
+
+    def fileno(self) -> int:
+        """Return what a program writes to."""
+        return self._log.fileno()
+
+    def close(self) -> None:
+        """Leave the log open for the next program."""
 
 
 class _LogHandler(logging.FileHandler):
