@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,4 +52,12 @@ def connect(account: RucioAccount) -> Any:
             auth_type="userpass",
             creds={"username": account.name, "password": account.password},
             timeout=_TIMEOUT_SECONDS,
+            logger=_logger(),
         )
+
+
+def _logger() -> logging.Logger:
+    """Return a logger for the client; its own writes to the terminal, beside the one clear error."""
+    logger = logging.getLogger(f"{__name__}.client")
+    logger.addHandler(logging.NullHandler())
+    return logger

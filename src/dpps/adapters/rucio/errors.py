@@ -106,7 +106,7 @@ def mapped(error: Exception, what: str) -> DppsError:
     name = type(error).__name__
     kind = MEANINGS.get(name, Unavailable)
     return kind(
-        f"the catalogue refused to {what}: {error}",
+        f"the catalogue could not {what}: {error}",
         code=f"catalogue-{kind.default_code}",
         next_step=_NEXT_STEPS[kind],
         rucio=name,
