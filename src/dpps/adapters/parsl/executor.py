@@ -54,7 +54,10 @@ class LocalExecutor:
         self._scratch = _new_scratch(folder / "scratch")
         run = _new_run(folder / "runs")
         provider: Any = LocalProvider(  # type: ignore[no-untyped-call]
-            init_blocks=0, min_blocks=0, max_blocks=1, worker_init=_worker_init(self._sandboxes, self._scratch)
+            init_blocks=0,
+            min_blocks=0,
+            max_blocks=1,
+            worker_init=_worker_init(self._sandboxes, self._scratch),
         )
         provider.script_dir = str(run / "submit_scripts")
         Path(provider.script_dir).mkdir()

@@ -13,7 +13,7 @@ from dpps.adapters.sql.work_store_changing import CHANNEL
 
 __all__ = ["listen"]
 
-_WAIT_SECONDS = 5.0
+_WAIT_SECONDS = 1.0
 """How long one wait on the connection lasts; bounds the time that ending takes."""
 
 
