@@ -13,12 +13,12 @@ from dpps.composition.state import StateFolder
 from dpps.composition.workload import (
     build_processes,
     build_production_catalogue,
-    build_work_store,
     utc_now,
 )
 from dpps.domain.errors import Conflict, DppsError, NotFound
 from dpps.domain.work import ProductionState, is_final
 from dpps.ops.demo.page import human_bytes
+from dpps.workload.ports import WorkStore
 from dpps.workload.production_file import read_production
 from dpps.workload.progress import ProductionStatus, production_status
 from dpps.workload.submission import submit_production
@@ -60,17 +60,19 @@ class DemoProduction:
     ----------
     folder : StateFolder
         The system.
+    store : WorkStore
+        Its work store; whoever opened it closes it.
     raw : bool
         Whether the inputs are raw data streams rather than simulation files.
     """
 
-    def __init__(self, folder: StateFolder, *, raw: bool) -> None:
+    def __init__(self, folder: StateFolder, store: WorkStore, *, raw: bool) -> None:
         self._folder = folder
         self._file = (
             workflows_folder() / "productions" / ("observed_dl2.yaml" if raw else "simulated_dl2.yaml")
         )
         self._definition, self._pass_is_given = read_production(self._file, build_processes())
-        self._store = build_work_store(folder)
+        self._store = store
         self._principal = local_principal(folder)
         self.name = self._definition.production
 

@@ -17,6 +17,7 @@ import httpx
 
 from dpps.composition.instance import Instance, write_atomically
 from dpps.composition.state import StateFolder
+from dpps.composition.workload import open_work_store
 from dpps.domain.errors import Conflict, DamagedFile, Unavailable
 from dpps.domain.files import ArchivedFile
 from dpps.ops.demo.archive import Archive
@@ -29,6 +30,7 @@ from dpps.ops.demo.waiting import Patience, retried, wait_until
 from dpps.ops.lifecycle import start, stop
 from dpps.ops.prepare import open_folder
 from dpps.ops.status import ServiceStatus
+from dpps.workload.ports import WorkStore
 
 __all__ = ["DemoResult", "prepare_folder", "run_demo"]
 
@@ -172,10 +174,10 @@ class _Demo:
             step.size_bytes = 2 * sum(file.content.size_bytes for file in files)
             step.detail = "copies in distant centres, read back; the copies on site were freed"
 
-    def process(self) -> list[ArchivedFile]:
+    def process(self, store: WorkStore) -> list[ArchivedFile]:
         """Run the production to its end."""
         with self.timeline.step("process", "Process to DL2") as step:
-            self.production = DemoProduction(self.folder, raw=self.chosen.raw)
+            self.production = DemoProduction(self.folder, store, raw=self.chosen.raw)
             retried(self.production.submit, patience=self.patience)
             wait_until(
                 self.production.look,
@@ -294,10 +296,11 @@ def _run(demo: _Demo) -> None:
     demo.hand_over()
     raw = demo.ingest()
     demo.preserve("preserve", "Copy to two distant centres", raw)
-    products = demo.process()
-    demo.preserve("preserve-products", "Copy the products too", products)
-    demo.verify()
-    demo.draw()
+    with open_work_store(demo.folder) as store:
+        products = demo.process(store)
+        demo.preserve("preserve-products", "Copy the products too", products)
+        demo.verify()
+        demo.draw()
 
 
 def _as_json(record: DemoRecord, refused: list[dict[str, str]]) -> str:
