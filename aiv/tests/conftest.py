@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-
 type WriteRequirements = Callable[..., Path]
 
 

@@ -15,7 +15,7 @@ from dpps.testing.handed_files import announce, make_simtel
 from tests.acceptance.test_uc_100_2 import Shell, dpps, obs_id, write_production
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import RunningSystem
+    from tests.conftest import RunningSystem
 
 __all__ = ["dpps", "obs_id"]
 

@@ -14,7 +14,7 @@ from dpps.testing.handed_files import announce, make_simtel
 from dpps.testing.small_workload import COPY
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import RunningSystem
+    from tests.conftest import RunningSystem
 
 pytestmark = [pytest.mark.rucio, pytest.mark.parsl]
 

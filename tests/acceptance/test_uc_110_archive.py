@@ -15,7 +15,7 @@ from dpps.cli.main import run
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import RunningSystem
+    from tests.conftest import RunningSystem
 
 pytestmark = pytest.mark.rucio
 

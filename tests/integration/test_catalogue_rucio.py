@@ -19,7 +19,7 @@ from dpps.domain.names import Lfn
 from dpps.testing.catalogue_contract import CatalogueContract, RawCatalogue
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import RunningSystem
+    from tests.conftest import RunningSystem
 
 pytestmark = pytest.mark.rucio
 

@@ -18,7 +18,7 @@ from dpps.data.query import parse_query
 from dpps.testing.handed_files import announce, make_simtel
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import RunningSystem
+    from tests.conftest import RunningSystem
 
 pytestmark = pytest.mark.rucio
 

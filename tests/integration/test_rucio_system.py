@@ -15,7 +15,7 @@ from dpps.domain.sites import DEFAULT_SITES
 from dpps.ops.programs import environment_python
 
 if TYPE_CHECKING:
-    from tests.integration.conftest import RunningSystem
+    from tests.conftest import RunningSystem
 
 pytestmark = pytest.mark.rucio
 
