@@ -139,6 +139,8 @@ def test_document_is_free_of_our_vocabulary(document: Path) -> None:
     assert not re.findall(r"\b(dpps|lfn|rucio|parsl|dirac|scope)\b", text)
 
 
+@pytest.mark.verifies_usecase("UC-130-1.2")
+@pytest.mark.verifies_usecase("UC-130-1.2.2")
 def test_array_streams_become_reconstructed_showers(
     hand_over: dict[str, Any], tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -160,6 +162,7 @@ def test_array_streams_become_reconstructed_showers(
     assert summary["offset_deg_median"] < 0.5
 
 
+@pytest.mark.verifies_usecase("UC-130-1.2.1")
 def test_one_telescope_becomes_images_and_a_provenance_record(
     hand_over: dict[str, Any], tmp_path: Path, environment: dict[str, str]
 ) -> None:

@@ -5,6 +5,7 @@ Runs in the ``rucio`` environment: ``python -m dpps.services.rucio_daemons --sta
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -226,6 +227,9 @@ def main(arguments: list[str] | None = None) -> None:
     _serve_health(process, Instance.load(folder).endpoint(_SERVICE))
     modules = _stoppable_modules()
     configure_logging(_SERVICE, level="WARNING")  # at INFO they tell twice a second that they did nothing
+    for name in ("dpps", __name__):  # our own lines; this module is "__main__" when it runs
+        logging.getLogger(name).setLevel(logging.INFO)
+    logger.info("started")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.request_stop(modules))
     process.run()
