@@ -1,4 +1,4 @@
-"""The system as an operator meets it: installed by one command, storages configured, everything observable."""
+"""The system as an operator meets it: installed by one command, storages configured, all observable."""
 
 from __future__ import annotations
 
