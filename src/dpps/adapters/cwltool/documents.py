@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from dpps.adapters.cwltool.programs import programs, script_engines
 from dpps.domain.errors import InvalidInput
 from dpps.workload.ports import Parameter, ProcessDescription
 
@@ -22,6 +23,7 @@ class CwltoolProcesses:
 
     def pack(self, path: Path) -> dict[str, Any]:
         """Validate a document and return it with everything that it refers to."""
+        from cwl_utils.errors import JavascriptException
         from cwltool.context import LoadingContext
         from cwltool.errors import GraphTargetMissingException, UnsupportedRequirement, WorkflowException
         from cwltool.load_tool import fetch_document, make_tool, resolve_and_validate_document
@@ -37,9 +39,11 @@ class CwltoolProcesses:
             packed = json.loads(json.dumps(pack(context, uri), default=str))
             # Building the tool finds what the schema cannot: wrong sources, unsupported requirements.
             context.do_update = True
-            make_tool(resolve_and_validate_document(context, document, uri)[1], context)
+            with programs(()), script_engines():
+                make_tool(resolve_and_validate_document(context, document, uri)[1], context)
         except (
             GraphTargetMissingException,
+            JavascriptException,
             SchemaSaladException,
             UnsupportedRequirement,
             WorkflowException,

