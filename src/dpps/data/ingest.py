@@ -8,6 +8,7 @@ kept, unless the caller wants it removed after it was copied and verified.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,8 +20,8 @@ from dpps.data.handover import HandedFile, RefusedFiles, check_handed, find_hand
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, FileInspector, Registration, Storage
 from dpps.data.publishing import enter_and_attach
-from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput
-from dpps.domain.files import ArchivedFile
+from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput, NotFound
+from dpps.domain.files import ArchivedFile, Replica, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
 from dpps.products.received import ReceivedProduct, describe_raw, describe_simulated
@@ -156,10 +157,11 @@ def _ingest_batch(work: _Pass, batch: Sequence[HandedFile]) -> Iterator[Ingested
         candidate.known = file
         try:
             _check_name_is_free(work, candidate)
+            _check_may_be_removed(work, candidate)
             if not work.settings.dry_run:
                 _bring_on_site(work, candidate)
             accepted.append(candidate)
-        except (Conflict, DamagedFile, InvalidInput) as error:
+        except (Conflict, DamagedFile, InvalidInput, NotFound) as error:
             yield _refuse(work, candidate.handed, error)
     if work.settings.dry_run:
         yield from (_result(candidate, IngestOutcome.ACCEPTED) for candidate in accepted)
@@ -228,6 +230,30 @@ def _check_name_is_free(work: _Pass, candidate: _Candidate) -> None:
         raise _taken(candidate, "a file in the archive")
 
 
+def _check_may_be_removed(work: _Pass, candidate: _Candidate) -> None:
+    """Refuse to take a file for known, and to remove it, when it may be the last good copy."""
+    known = candidate.known
+    if known is None or not _is_archived(candidate) or not _is_to_be_removed(work, candidate):
+        return
+    if not any(_is_good(work, known, replica) for replica in known.replicas):
+        raise DamagedFile(
+            f"{candidate.handed.path} is known as {known.lfn}, of which the archive has no good copy now",
+            code="archive-copies-bad",
+            next_step=f"see its copies: dpps data info {known.lfn}; this file is kept",
+            path=candidate.handed.path,
+            lfn=known.lfn,
+        )
+
+
+def _is_good(work: _Pass, file: ArchivedFile, replica: Replica) -> bool:
+    if replica.state is not ReplicaState.AVAILABLE:
+        return False
+    try:
+        return work.storage.read_back(replica.pfn) == file.content
+    except NotFound:
+        return False
+
+
 def _taken(candidate: _Candidate, other: str) -> Conflict:
     return Conflict(
         f"{candidate.handed.path} would be named {candidate.product.lfn}; so is {other}, with other content",
@@ -248,10 +274,27 @@ def _bring_on_site(work: _Pass, candidate: _Candidate) -> None:
         return  # written there by the telescopes' software, or copied by a pass that was killed
     if _lies_in_place(work, candidate):
         raise _changed(candidate)
-    copied = work.storage.upload(candidate.handed.path, url)
-    if copied != wanted.content:
-        work.storage.delete(url)
+    if candidate.known is not None:
+        work.storage.delete(url)  # registered with these bytes and damaged since: it is written anew
+    # Aside, then moved: another pass may be writing another file that would have the same name.
+    aside = _aside_url(work, wanted)
+    if work.storage.upload(candidate.handed.path, aside) != wanted.content:
+        work.storage.delete(aside)
         raise _changed(candidate)
+    try:
+        work.storage.rename(aside, url)
+    except Conflict as taken:
+        work.storage.delete(aside)
+        if work.storage.read_back(url) != wanted.content:
+            raise _taken(candidate, f"a file at {wanted.rse} that the catalogue does not know") from taken
+
+
+def _aside_url(work: _Pass, wanted: Registration) -> str:
+    """Return one temporary URL a file, so that what a killed pass left is used by the next."""
+    content = wanted.content
+    text = f"{wanted.lfn} {content.size_bytes} {content.adler32}"
+    parts = [work.settings.vo, "tmp", "ingest", uuid.uuid5(uuid.NAMESPACE_URL, text).hex]
+    return f"{work.prefixes[wanted.rse]}/{'/'.join(parts)}"
 
 
 def _changed(candidate: _Candidate) -> DamagedFile:
@@ -288,11 +331,15 @@ def _is_archived(candidate: _Candidate) -> bool:
     return candidate.known is not None and candidate.known.dataset is not None
 
 
+def _is_to_be_removed(work: _Pass, candidate: _Candidate) -> bool:
+    return work.settings.remove_handed_over and not _lies_in_place(work, candidate)
+
+
 def _tidy(work: _Pass, candidate: _Candidate) -> None:
     handed = candidate.handed
     try:
         handed.trigger.unlink(missing_ok=True)
-        if work.settings.remove_handed_over and not _lies_in_place(work, candidate):
+        if _is_to_be_removed(work, candidate):
             handed.path.unlink(missing_ok=True)
     except OSError as wrong:
         raise local_error(wrong, handed.trigger) from wrong

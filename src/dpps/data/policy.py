@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dpps.data.ports import ReplicationRule
 from dpps.data.query import matches, parse_query
@@ -18,6 +19,8 @@ __all__ = ["PreservationPolicy", "ProductKind", "load_policy"]
 
 OFFSITE_EXPRESSION = "OFFSITE=True"
 """RSE expression of the off-site data centres."""
+FREEING_COPIES_MIN = 2
+"""Verified off-site copies without which no policy may free an on-site copy."""
 
 
 class ProductKind(BaseModel):
@@ -41,6 +44,15 @@ class ProductKind(BaseModel):
         except DppsError as wrong:
             raise ValueError(wrong.message) from wrong
         return where
+
+    @model_validator(mode="after")
+    def _frees_with_enough_copies(self) -> Self:
+        if self.free_onsite and self.offsite_copies < FREEING_COPIES_MIN:
+            raise ValueError(
+                f"free_onsite needs offsite_copies of at least {FREEING_COPIES_MIN}; "
+                "raise them, or write free_onsite: false"
+            )
+        return self
 
     def accepts(self, metadata: Mapping[str, MetadataValue]) -> bool:
         """Tell whether a product is of this kind."""
@@ -82,11 +94,13 @@ def load_policy(override: Path | None = None) -> PreservationPolicy:
         When the file is no valid policy.
     """
     packaged = files("dpps.data") / "policy.yaml"
-    named = override is not None and override.is_file()
+    named = override is not None and override.exists()
     source = str(override) if named else "the packaged policy"
-    text = override.read_text() if override is not None and named else packaged.read_text()
     try:
+        text = override.read_text() if override is not None and named else packaged.read_text()
         return PreservationPolicy.model_validate(yaml.safe_load(text))
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise _invalid(source, f"it cannot be read: {wrong}") from wrong
     except yaml.YAMLError as wrong:
         raise _invalid(source, str(wrong)) from wrong
     except ValidationError as wrong:

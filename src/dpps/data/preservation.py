@@ -1,21 +1,23 @@
 """Freeing on-site copies: only with proof that enough off-site copies are intact.
 
 Proof means: the catalogue says that the copies are available at as many distinct off-site centres as the
-policy asks for, and each of them was read back completely, now, and has the size and checksum of the file.
+policy asks for, a replication rule keeps them there, and each of them was read back completely, now, and has
+the size and checksum of the file.
 Nothing is remembered between passes, so nothing remembered can be wrong.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import batched
 
-from dpps.data.policy import PreservationPolicy
+from dpps.data.policy import PreservationPolicy, ProductKind
 from dpps.data.ports import Catalogue, Storage
-from dpps.domain.errors import DppsError
+from dpps.domain.errors import Conflict, DppsError, NotFound
 from dpps.domain.files import ArchivedFile, Replica, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
@@ -85,10 +87,11 @@ def preservation_pass(
     """
     authorize(principal, Action.PRESERVE, under)
     freed_before = done if done is not None else set()
+    work = _Pass(catalogue, storage, policy, dry_run)
     results: list[OnsiteCopy] = []
     for files in _batches(catalogue, under):
         verdicts = [
-            _judge(storage, policy, file, replica)
+            _judge(work, file, replica)
             for file in files
             for replica in file.replicas
             if replica.onsite
@@ -107,31 +110,61 @@ def preservation_pass(
     return results
 
 
+@dataclass
+class _Pass:
+    catalogue: Catalogue
+    storage: Storage
+    policy: PreservationPolicy
+    dry_run: bool
+    kept: dict[tuple[str, ProductKind], bool] = field(default_factory=dict)
+    """Whether a rule keeps the products of a kind in a dataset."""
+
+    @cached_property
+    def sites(self) -> Mapping[str, str]:
+        """Site of each storage: two storages of one site can be lost together."""
+        elements = self.catalogue.storage_elements()
+        return {element.rse: element.attributes.get("site", element.rse) for element in elements}
+
+
 def _batches(catalogue: Catalogue, under: str) -> Iterator[list[ArchivedFile]]:
     for dataset in catalogue.datasets(under):
         for names in batched(catalogue.members(dataset), _BATCH_FILES):
             yield [file for file in catalogue.files(names) if file is not None]
 
 
-def _judge(storage: Storage, policy: PreservationPolicy, file: ArchivedFile, onsite: Replica) -> OnsiteCopy:
-    kind = policy.kind_of(file.metadata)
+def _judge(work: _Pass, file: ArchivedFile, onsite: Replica) -> OnsiteCopy:
+    kind = work.policy.kind_of(file.metadata)
     if not kind.free_onsite:
         return _kept(file, onsite, f"the policy keeps the on-site copies of {kind.name} products")
     offsite = [one for one in file.replicas if not one.onsite]
     available = [one for one in offsite if one.state is ReplicaState.AVAILABLE]
-    if len(available) < kind.offsite_copies:
-        reason = f"{len(available)} of {kind.offsite_copies} off-site copies are there"
+    centres = len({work.sites[one.rse] for one in available})
+    if centres < kind.offsite_copies:
+        reason = f"{centres} of {kind.offsite_copies} off-site copies are there"
         waiting = [f"{one.rse} {one.state.value}" for one in offsite if one not in available]
         return _kept(file, onsite, "; ".join([reason, *waiting]))
+    if not _is_kept_by_a_rule(work, file, kind):
+        return _kept(file, onsite, "no replication rule keeps the off-site copies")
     verified: list[str] = []
     for replica in available:
-        fault = _fault(storage, file, replica)
+        fault = _fault(work.storage, file, replica)
         if fault is not None:
             return _kept(file, onsite, f"the copy at {replica.rse} is not proven: {fault}")
         verified.append(replica.rse)
     return OnsiteCopy(
         lfn=file.lfn, rse=onsite.rse, outcome=PreservationOutcome.WOULD_FREE, verified_at=tuple(verified)
     )
+
+
+def _is_kept_by_a_rule(work: _Pass, file: ArchivedFile, kind: ProductKind) -> bool:
+    """Tell whether the off-site copies are held; make a missing rule, for a later pass to rely on."""
+    wanted = kind.rule(file.lfn.parent)
+    if (wanted.dataset, kind) not in work.kept:
+        known = {(rule.copies, rule.expression) for rule in work.catalogue.rules(wanted.dataset)}
+        kept = work.kept[wanted.dataset, kind] = (wanted.copies, wanted.expression) in known
+        if not kept and not work.dry_run:
+            work.catalogue.ensure_rule(wanted)
+    return work.kept[wanted.dataset, kind]
 
 
 def _fault(storage: Storage, file: ArchivedFile, replica: Replica) -> str | None:
@@ -150,18 +183,32 @@ def _free(catalogue: Catalogue, verdicts: Sequence[OnsiteCopy]) -> list[OnsiteCo
     for verdict in verdicts:
         if verdict.outcome is PreservationOutcome.WOULD_FREE:
             by_rse[verdict.rse].append(verdict.lfn)
-    for rse, lfns in by_rse.items():
+    refused = {(rse, lfn): why for rse, lfns in by_rse.items() for lfn, why in _release(catalogue, rse, lfns)}
+    return [
+        _released(one, refused.get((one.rse, one.lfn)))
+        if one.outcome is PreservationOutcome.WOULD_FREE
+        else one
+        for one in verdicts
+    ]
+
+
+def _release(catalogue: Catalogue, rse: str, lfns: Sequence[Lfn]) -> Iterator[tuple[Lfn, str]]:
+    """Release copies; yield those that the catalogue holds back, with the reason."""
+    try:
         catalogue.release(rse, lfns)
-    return [_freed(one) if one.outcome is PreservationOutcome.WOULD_FREE else one for one in verdicts]
+    except (Conflict, NotFound) as refused:
+        if len(lfns) == 1:
+            yield lfns[0], refused.message
+            return
+        # One copy that someone pins on site must not keep all the others there.
+        for lfn in lfns:
+            yield from _release(catalogue, rse, [lfn])
 
 
-def _freed(verdict: OnsiteCopy) -> OnsiteCopy:
-    return OnsiteCopy(
-        lfn=verdict.lfn,
-        rse=verdict.rse,
-        outcome=PreservationOutcome.FREED,
-        verified_at=verdict.verified_at,
-    )
+def _released(verdict: OnsiteCopy, refusal: str | None) -> OnsiteCopy:
+    if refusal is not None:
+        return replace(verdict, outcome=PreservationOutcome.KEPT, reason=refusal)
+    return replace(verdict, outcome=PreservationOutcome.FREED)
 
 
 def _kept(file: ArchivedFile, onsite: Replica, reason: str) -> OnsiteCopy:

@@ -1,6 +1,6 @@
 """Publishing products that were written to temporary names: the idempotent step of the outbox.
 
-Order (ADR 0005): move to the final name, verify the bytes, register with metadata, ensure the replication
+Order (ADR 0005): verify the bytes, move to the final name, register with metadata, ensure the replication
 rule, attach last. Readers see attached files only. A process killed between any two steps leaves nothing
 that a repeated call does not finish.
 """
@@ -124,10 +124,11 @@ def _place(
         return RegistrationOutcome(lfn=product.lfn, created=False)
     final_url = prefixes[product.rse] + product.lfn.name
     if storage.size_bytes(final_url) is None:
-        storage.rename(product.temporary_url, final_url)
-        found = storage.read_back(final_url)
+        # Before the move: damaged bytes under the final name would take it from the next attempt.
+        found = storage.read_back(product.temporary_url)
         if found != product.content:
             raise _damaged(product, found)
+        storage.rename(product.temporary_url, final_url)
     elif storage.read_back(final_url) != product.content:
         raise _taken(product)
     else:

@@ -18,6 +18,7 @@ from dpps.domain.errors import (
     StorageFull,
     Unavailable,
 )
+from dpps.domain.files import FileContent, ReplicaState
 from dpps.domain.principals import Principal, Role
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
 from tests.unit.data.conftest import Archive
@@ -260,3 +261,61 @@ def test_refusals_are_remembered_until_something_changes(archive: Archive) -> No
     assert memory.recall(replace(handed, trigger=archive.handover / "x.trigger")) is None
     make_simtel(path)
     assert memory.recall(handed) is None
+
+
+def test_a_stray_file_with_the_name_is_not_overwritten(archive: Archive) -> None:
+    trigger = announce(make_simtel(archive.handover / "run10.simtel"))
+    (planned,) = archive.ingest(dry_run=True)
+    assert planned.lfn is not None
+    url = archive.url("CTAO-NORTH", planned.lfn)
+    archive.storage.files[url] = b"of another pass, not registered yet"
+    (result,) = archive.ingest()
+    assert isinstance(result.error, Conflict)
+    assert archive.storage.files == {url: b"of another pass, not registered yet"}
+    assert trigger.is_symlink()
+
+
+def test_another_pass_that_comes_first_is_not_overwritten(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(make_simtel(archive.handover / "run10.simtel"))
+    (planned,) = archive.ingest(dry_run=True)
+    assert planned.lfn is not None
+    url = archive.url("CTAO-NORTH", planned.lfn)
+    upload = archive.storage.upload
+
+    def late(path: Path, destination: str) -> FileContent:
+        archive.storage.files[url] = b"of another pass, just written"
+        return upload(path, destination)
+
+    monkeypatch.setattr(archive.storage, "upload", late)
+    (result,) = archive.ingest()
+    assert isinstance(result.error, Conflict)
+    assert archive.storage.files == {url: b"of another pass, just written"}
+
+
+@pytest.mark.parametrize("state", [ReplicaState.BAD, ReplicaState.AVAILABLE])
+def test_a_handed_over_file_outlives_an_archive_without_a_good_copy(
+    archive: Archive, state: ReplicaState
+) -> None:
+    path = make_simtel(archive.handover / "run10.simtel")
+    announce(path)
+    (first,) = archive.ingest()
+    assert first.lfn is not None
+    archive.catalogue.set_replica(first.lfn, "CTAO-NORTH", state)
+    archive.storage.files[archive.url("CTAO-NORTH", first.lfn)] = b"rotten"
+    trigger = announce(path)
+    (again,) = archive.ingest(remove_handed_over=True)
+    assert isinstance(again.error, DamagedFile)
+    assert path.exists()
+    assert trigger.is_symlink()
+
+
+def test_a_known_file_is_removed_where_a_good_copy_exists(archive: Archive) -> None:
+    path = make_simtel(archive.handover / "run10.simtel")
+    announce(path)
+    archive.ingest()
+    announce(path)
+    (again,) = archive.ingest(remove_handed_over=True)
+    assert again.outcome is IngestOutcome.KNOWN
+    assert not path.exists()

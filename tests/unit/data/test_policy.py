@@ -22,7 +22,7 @@ def test_an_override_replaces_the_packaged_policy(tmp_path: Path) -> None:
     override.write_text(
         "version: 1\ntemporary_lifetime_seconds: 60\nkinds:\n"
         "- {name: raw, where: \"data__level = 'DL0'\", offsite_copies: 3, free_onsite: false}\n"
-        "- {name: rest, offsite_copies: 1, free_onsite: true}\n"
+        "- {name: rest, offsite_copies: 1, free_onsite: false}\n"
     )
     policy = load_policy(override)
     assert policy.kind_of({"data__level": "DL0"}).offsite_copies == 3
@@ -42,13 +42,18 @@ def test_an_override_replaces_the_packaged_policy(tmp_path: Path) -> None:
         ),
         (
             "version: 1\ntemporary_lifetime_seconds: 1\n"
-            "kinds: [{name: a, where: 'level is 3', offsite_copies: 1, free_onsite: true}]",
+            "kinds: [{name: a, where: 'level is 3', offsite_copies: 2, free_onsite: true}]",
             "column 7",
         ),
         (
             "version: 1\ntemporary_lifetime_seconds: 1\n"
-            "kinds: [{name: a, where: 'a = 3', offsite_copies: 1, free_onsite: true}]",
+            "kinds: [{name: a, where: 'a = 3', offsite_copies: 2, free_onsite: true}]",
             "accept every product",
+        ),
+        (
+            "version: 1\ntemporary_lifetime_seconds: 1\n"
+            "kinds: [{name: a, offsite_copies: 1, free_onsite: true}]",
+            "free_onsite needs offsite_copies of at least 2",
         ),
     ],
 )
@@ -58,3 +63,13 @@ def test_a_wrong_policy_is_refused_with_its_path(tmp_path: Path, text: str, name
     with pytest.raises(InvalidInput, match=named) as caught:
         load_policy(override)
     assert str(override) in caught.value.message
+
+
+def test_an_override_that_cannot_be_read_is_refused_not_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.yaml"
+    folder.mkdir()
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe")
+    for override in (folder, binary):
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            load_policy(override)

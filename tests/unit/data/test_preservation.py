@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dpps.data.ports import StorageElement
 from dpps.data.preservation import OnsiteCopy, PreservationOutcome, preservation_pass
 from dpps.domain.errors import NotAuthorized
 from dpps.domain.files import ReplicaState
@@ -88,6 +89,54 @@ def test_the_policy_may_keep_onsite_copies(archive: Archive, lfn: Lfn) -> None:
     (copy,) = preserve(archive)
     assert copy.outcome is PreservationOutcome.KEPT
     assert "policy" in copy.reason
+
+
+def test_copies_at_one_site_count_once(archive: Archive, lfn: Lfn) -> None:
+    archive.replicate(lfn, "PIC")
+    second = StorageElement(
+        rse="PIC-TAPE", onsite=False, url_prefix="memory://PIC-TAPE", attributes={"site": "PIC"}
+    )
+    archive.catalogue.add_storage(second)
+    archive.replicate(lfn, "PIC-TAPE")
+    (copy,) = preserve(archive)
+    assert copy.outcome is PreservationOutcome.KEPT
+    assert "1 of 2" in copy.reason
+    assert archive.catalogue.released == set()
+
+
+def test_a_bad_copy_does_not_count(archive: Archive, lfn: Lfn) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    archive.catalogue.set_replica(lfn, "PIC", ReplicaState.BAD)
+    (copy,) = preserve(archive)
+    assert copy.reason == "1 of 2 off-site copies are there; PIC bad"
+    assert archive.catalogue.released == set()
+
+
+def test_copies_that_no_rule_keeps_are_no_proof(archive: Archive, lfn: Lfn) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    (rule,) = archive.catalogue.rules(lfn.parent)
+    archive.catalogue.remove_rule(rule.rule_id)
+    (copy,) = preserve(archive, dry_run=True)
+    assert "no replication rule" in copy.reason
+    assert archive.catalogue.rules(lfn.parent) == []
+    assert [one.outcome for one in preserve(archive) + preserve(archive)] == [
+        PreservationOutcome.KEPT,
+        PreservationOutcome.FREED,
+    ], "the rule is made, and the next pass frees"
+
+
+def test_a_locked_copy_does_not_keep_the_others(archive: Archive, lfn: Lfn) -> None:
+    announce(make_simtel(archive.handover / "run11.simtel", run=11))
+    (other,) = archive.ingest()
+    assert other.lfn is not None
+    for one in (lfn, other.lfn):
+        archive.replicate(one, "CSCS", "PIC")
+    archive.catalogue.locked.add(("CTAO-NORTH", lfn))
+    outcomes = {copy.lfn: copy for copy in preserve(archive)}
+    assert outcomes[lfn].outcome is PreservationOutcome.KEPT
+    assert "rule" in outcomes[lfn].reason
+    assert outcomes[other.lfn].outcome is PreservationOutcome.FREED
+    assert archive.catalogue.released == {("CTAO-NORTH", other.lfn)}
 
 
 def test_readers_may_not_free(archive: Archive) -> None:

@@ -106,6 +106,16 @@ def test_each_product_has_its_own_outcome(archive: Archive) -> None:
     assert archive.catalogue.find([]) == [FINAL]
 
 
+def test_damaged_bytes_never_get_the_final_name(archive: Archive) -> None:
+    wanted = product(archive)
+    archive.storage.files[wanted.temporary_url] = b"evenTs"
+    (outcome,) = run(archive, wanted)
+    assert isinstance(outcome.error, DamagedFile)
+    assert archive.url("CSCS", FINAL) not in archive.storage.files
+    (again,) = run(archive, product(archive, attempt=2))
+    assert again.error is None, "the name is free for the next attempt"
+
+
 def test_the_principal_must_be_allowed(archive: Archive) -> None:
     archive.principal = Principal(name="guest", roles=frozenset({Role.READER}))
     with pytest.raises(NotAuthorized):

@@ -38,6 +38,8 @@ class MemoryCatalogue:
         self._rules: dict[str, list[ReplicationRule]] = {}
         self.released: set[tuple[str, Lfn]] = set()
         """Copies that may be deleted."""
+        self.locked: set[tuple[str, Lfn]] = set()
+        """Copies that a rule of someone else holds."""
 
     def storage_elements(self) -> list[StorageElement]:
         """Return every storage, sorted by name."""
@@ -129,7 +131,8 @@ class MemoryCatalogue:
                     lfn=lfn,
                     rse=rse,
                 )
-            if not element.onsite and self._rules.get(file.dataset or ""):
+            wanted = not element.onsite and self._rules.get(file.dataset or "")
+            if wanted or (rse, lfn) in self.locked:
                 raise Conflict(
                     f"a replication rule wants the copy of {lfn} at {rse}",
                     code="replica-locked",
@@ -138,6 +141,15 @@ class MemoryCatalogue:
                     rse=rse,
                 )
             self.released.add((rse, lfn))
+
+    def add_storage(self, element: StorageElement) -> None:
+        """Let a further storage exist."""
+        self._elements[element.rse] = element
+
+    def remove_rule(self, rule_id: str) -> None:
+        """Forget a rule, as an operator of a real catalogue could."""
+        for rules in self._rules.values():
+            rules[:] = [rule for rule in rules if rule.rule_id != rule_id]
 
     def set_replica(self, lfn: Lfn, rse: str, state: ReplicaState) -> None:
         """Set the state of a copy, as the transfers of a real catalogue would."""
