@@ -9,6 +9,7 @@
 ``handover/``                 the default hand-over folder
 ``work/``                     sandboxes of jobs
 ``logs/<service>.log``        JSON lines
+``programs/``                 copies of programs that the service user cannot reach otherwise
 ``run/``                      lock, process numbers and live state of the supervisor
 ============================  =====================================================================
 """
@@ -83,6 +84,11 @@ class StateFolder:
     def logs(self) -> Path:
         """Log files."""
         return self.root / "logs"
+
+    @property
+    def programs(self) -> Path:
+        """Copies of programs that the service user could not reach where they are installed."""
+        return self.root / "programs"
 
     @property
     def rucio_client_config(self) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +14,14 @@ from dpps.domain.errors import DppsError, InvalidInput, NotFound, StorageFull
 from dpps.domain.sites import DEFAULT_SITES
 from dpps.ops import ports
 from dpps.ops.postgres import ensure_cluster
-from dpps.ops.programs import ServiceUser, memcached, postgres_programs, service_user
+from dpps.ops.programs import (
+    ServiceUser,
+    can_reach,
+    memcached,
+    postgres_programs,
+    service_user,
+    within_reach,
+)
 from dpps.ops.rucio_config import write_rucio_configuration
 from dpps.ops.table import ENDPOINT_NAMES
 
@@ -54,7 +60,9 @@ def prepare(folder: StateFolder, database_url: str | None = None) -> Instance:
         instance = load_or_create_instance(folder, database_url)
         if not instance.database_url:
             folder.ensure_secret("postgres")
-            ensure_cluster(folder, postgres_programs(folder.database), service_user())
+            user = service_user()
+            programs = within_reach(postgres_programs(folder.database), user, folder.programs)
+            ensure_cluster(folder, programs, user)
         write_rucio_configuration(instance, folder)
     except OSError as failure:
         raise _explained(failure, folder) from failure
@@ -138,20 +146,13 @@ def check_folder(folder: StateFolder, user: ServiceUser | None) -> None:
     if user is None:
         return
     for path in [*reversed(existing.parents), existing]:
-        if not _can_enter(path, user):
+        if not can_reach(path, user):
             raise InvalidInput(
                 f"the service user {user.name!r} cannot enter {path}, so PostgreSQL cannot run below it",
                 code="state-not-enterable",
                 next_step=f"run: chmod o+x {path}   (or name another with --state, like /var/lib/dpps)",
                 path=path,
             )
-
-
-def _can_enter(path: Path, user: ServiceUser) -> bool:
-    answer = subprocess.run(
-        ["test", "-x", str(path)], user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False
-    )
-    return answer.returncode == 0
 
 
 def load_or_create_instance(folder: StateFolder, database_url: str | None) -> Instance:

@@ -18,12 +18,14 @@ from dpps.domain.errors import NotFound
 __all__ = [
     "PostgresPrograms",
     "ServiceUser",
+    "can_reach",
     "environment_python",
     "environments_folder",
     "memcached",
     "postgres_candidates",
     "postgres_programs",
     "service_user",
+    "within_reach",
 ]
 
 _MACHINE_FOLDERS = Path("/usr/lib/postgresql")
@@ -63,6 +65,14 @@ def service_user() -> ServiceUser | None:
         code="service-user-missing",
         next_step="run: useradd --system postgres",
     )
+
+
+def can_reach(path: Path, user: ServiceUser) -> bool:
+    """Tell whether a user may enter a folder, or run a program, by its path."""
+    answer = subprocess.run(
+        ["test", "-x", str(path)], user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False
+    )
+    return answer.returncode == 0
 
 
 def environments_folder() -> Path:
@@ -113,6 +123,30 @@ def postgres_programs(data_folder: Path | None = None) -> PostgresPrograms:
         )
     wanted = _major_of(data_folder) if data_folder else None
     return next((programs for programs in candidates if programs.major == wanted), candidates[0])
+
+
+def within_reach(programs: PostgresPrograms, user: ServiceUser | None, copies: Path) -> PostgresPrograms:
+    """Return programs that the service user can run: the same, or a copy of them.
+
+    A wheel installed below root's home is closed to the user that PostgreSQL drops to.
+
+    Parameters
+    ----------
+    programs : PostgresPrograms
+        What was found.
+    user : ServiceUser or None
+        Who will run them; None for ourselves.
+    copies : Path
+        Folder for a copy; it is made once, whole or not at all.
+    """
+    if user is None or all(can_reach(programs.folder / name, user) for name in _NEEDED):
+        return programs
+    copy = copies / f"postgresql-{programs.major}"
+    if not copy.exists():
+        temporary = copies / f".{copy.name}.{os.getpid()}"
+        shutil.copytree(programs.folder.parent, temporary, symlinks=True)
+        temporary.rename(copy)
+    return PostgresPrograms(folder=copy / programs.folder.name, major=programs.major)
 
 
 def postgres_candidates() -> Iterator[PostgresPrograms]:

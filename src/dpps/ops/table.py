@@ -10,7 +10,7 @@ from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.ops import probes
 from dpps.ops.postgres import server_command
-from dpps.ops.programs import environment_python, memcached, postgres_programs, service_user
+from dpps.ops.programs import environment_python, memcached, postgres_programs, service_user, within_reach
 from dpps.ops.service import Service, ServiceState
 
 __all__ = ["ENDPOINT_NAMES", "OWN_SERVICES", "RUCIO_SERVICES", "services"]
@@ -80,11 +80,12 @@ def _postgres(folder: StateFolder, instance: Instance) -> Service:
             initial=ServiceState.EXTERNAL, reason="run by others",
         )  # fmt: skip
     user = service_user()
+    programs = within_reach(postgres_programs(folder.database), user, folder.programs)
     endpoint = instance.endpoint("postgres")
     return Service(
         name="postgres",
         purpose=purpose,
-        command=server_command(postgres_programs(folder.database), folder.database, endpoint.port),
+        command=server_command(programs, folder.database, endpoint.port),
         environment={"PGDATA": str(folder.database), "LC_ALL": "C.UTF-8"},
         endpoint=endpoint,
         probe=probe,
