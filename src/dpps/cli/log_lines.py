@@ -1,7 +1,8 @@
-"""Log lines for people on a terminal, and untouched for programs."""
+"""Log lines for people on a terminal, as they are for pipes, as JSON for programs."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,11 +17,20 @@ __all__ = ["line_printer"]
 _COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
 
 
-def line_printer(*, raw: bool) -> Callable[[LogLine], None]:
-    """Return a function that prints a line: as it is when `raw` or piped, else coloured and aligned."""
-    if raw or not sys.stdout.isatty():
+def line_printer(*, as_json: bool) -> Callable[[LogLine], None]:
+    """Return a function that prints a line: an object of JSON, as it is when piped, else for people."""
+    if as_json:
+        return lambda line: click.echo(_as_json(line))
+    if not sys.stdout.isatty():
         return lambda line: click.echo(line.raw)
     return _show
+
+
+def _as_json(line: LogLine) -> str:
+    """Return a line as one JSON object; the plain lines of foreign programs become the event of one."""
+    if line.is_json:
+        return line.raw
+    return json.dumps({"service": line.service, "event": line.event})
 
 
 def _show(line: LogLine) -> None:

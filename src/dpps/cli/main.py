@@ -67,20 +67,35 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     from dpps.domain.errors import DppsError
 
+    as_json = _wants_json(arguments)
     try:
         result: Any = cli.main(args=arguments, prog_name="dpps", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as wrong:
-        wrong.show()
+        _show_usage_error(wrong, as_json=as_json)
         return wrong.exit_code
     except DppsError as error:
         from dpps.cli.output import show_error
 
-        show_error(error, as_json=_wants_json(arguments))
+        show_error(error, as_json=as_json)
         return error.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _show_usage_error(wrong: click.ClickException, *, as_json: bool) -> None:
+    """Print what is wrong with the command line."""
+    if not as_json:
+        wrong.show()
+        return
+    from dpps.cli.output import show_error
+    from dpps.domain.errors import InvalidInput
+
+    context = wrong.ctx if isinstance(wrong, click.UsageError) else None
+    command = context.command_path if context else "dpps"
+    error = InvalidInput(wrong.format_message(), code="usage", next_step=f"run: {command} --help")
+    show_error(error, as_json=True)
 
 
 def _wants_json(arguments: list[str] | None) -> bool:

@@ -14,7 +14,7 @@ from dpps.domain.errors import DppsError
 if TYPE_CHECKING:
     from dpps.composition.state import StateFolder
 
-__all__ = ["emit_json", "emit_table", "json_option", "show_error", "state_folder", "state_option"]
+__all__ = ["emit_json", "emit_table", "json_option", "show_error", "state_folder", "state_option", "visible"]
 
 
 def _keep_state(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
@@ -85,7 +85,15 @@ def emit_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], *, 
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else visible(str(value))
+
+
+def visible(text: str) -> str:
+    r"""Return text with control characters spelled out (``\n``, ``\x1b``).
+
+    Names of files come from outside: they must neither break rows nor speak to the terminal.
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def show_error(error: DppsError, *, as_json: bool) -> None:
@@ -93,6 +101,11 @@ def show_error(error: DppsError, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"error": error.as_dict()}, indent=2), err=True)
         return
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {_visible_lines(error.message)}", err=True)
     if error.next_step:
-        click.echo(f"next step: {error.next_step}", err=True)
+        click.echo(f"next step: {_visible_lines(error.next_step)}", err=True)
+
+
+def _visible_lines(text: str) -> str:
+    """Return text of several lines with its other control characters spelled out."""
+    return "\n".join(map(visible, text.split("\n")))

@@ -9,11 +9,23 @@ import click
 from dpps.cli.output import emit_json, emit_table, json_option, state_folder, state_option
 
 if TYPE_CHECKING:
+    from dpps.composition.state import StateFolder
+    from dpps.domain.principals import Action
     from dpps.ops.status import ServiceStatus, SystemStatus
 
 __all__ = ["doctor", "down", "logs", "status", "up"]
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def _system_for(action: Action) -> StateFolder:
+    """Return the state folder that the command line names, if the caller may do this with the system."""
+    from dpps.composition.principals import local_principal
+    from dpps.domain.principals import authorize
+
+    folder = state_folder()
+    authorize(local_principal(folder), action, f"the system in {folder.root}")
+    return folder
 
 
 @click.command()
@@ -32,9 +44,10 @@ _LEVELS = ("debug", "info", "warning", "error", "critical")
 def up(only: tuple[str, ...], database_url: str | None, as_json: bool) -> None:
     """Start the whole system and wait until it is ready."""
     from dpps.cli.progress import show_changes
+    from dpps.domain.principals import Action
     from dpps.ops.lifecycle import start
 
-    folder = state_folder()
+    folder = _system_for(Action.OPERATE)
     with show_changes(quiet=as_json) as report:
         started = start(folder, report=report, only=only, database_url=database_url)
     if as_json:
@@ -50,9 +63,10 @@ def up(only: tuple[str, ...], database_url: str | None, as_json: bool) -> None:
 def down(as_json: bool) -> None:
     """Stop the system, cleanly and completely."""
     from dpps.cli.progress import show_changes
+    from dpps.domain.principals import Action
     from dpps.ops.lifecycle import stop
 
-    folder = state_folder()
+    folder = _system_for(Action.OPERATE)
     with show_changes(quiet=as_json) as report:
         was_running = stop(folder, report=report)
     if as_json:
@@ -66,9 +80,10 @@ def down(as_json: bool) -> None:
 @json_option
 def status(as_json: bool) -> int:
     """Show each service: state and why, memory, uptime, address. Exit code 1 when not all is ready."""
+    from dpps.domain.principals import Action
     from dpps.ops.status import read_status
 
-    found = read_status(state_folder(), measure=True)
+    found = read_status(_system_for(Action.INSPECT), measure=True)
     if found is None:
         emit_json({"running": False, "services": []}) if as_json else click.echo("not running")
         return 1
@@ -116,10 +131,11 @@ def _row(service: ServiceStatus) -> dict[str, object]:
 def logs(services: tuple[str, ...], follow: bool, lines: int, level: str, as_json: bool) -> None:
     """Show or follow the logs of SERVICES (all, when none is named)."""
     from dpps.cli.log_lines import line_printer
+    from dpps.domain.principals import Action
     from dpps.ops.logs import follow_lines, last_lines, log_files
 
-    files = log_files(state_folder(), services)
-    show = line_printer(raw=as_json)
+    files = log_files(_system_for(Action.INSPECT), services)
+    show = line_printer(as_json=as_json)
     for line in last_lines(files, lines):
         if line.at_least(level):
             show(line)

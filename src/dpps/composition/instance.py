@@ -94,12 +94,12 @@ class Instance(BaseModel):
         NotFound
             When the folder holds no system.
         InvalidInput
-            When the description is damaged or of another version.
+            When the description is damaged, of another version, or closed to us.
         """
         path = folder.instance_file
         try:
-            return cls.model_validate_json(path.read_text())
-        except FileNotFoundError:
+            return cls.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
             raise NotFound(
                 f"there is no system in {folder.root}",
                 code="no-system",
@@ -113,6 +113,13 @@ class Instance(BaseModel):
                 next_step="restore it from a backup, or start afresh with another --state",
                 path=path,
             ) from wrong
+        except OSError as failure:
+            raise InvalidInput(
+                f"{path} cannot be read: {failure.strerror}",
+                code="instance-unreadable",
+                next_step="run as the user who started the system, or name another folder with --state",
+                path=path,
+            ) from failure
 
     def save(self, folder: StateFolder) -> None:
         """Write the description, whole or not at all."""

@@ -40,18 +40,35 @@ class Action(StrEnum):
     REPORT_JOB = "job.report"
     TRANSFER = "transfer.submit"
     OPERATE = "system.operate"
+    INSPECT = "system.inspect"
 
 
 _GRANTS: dict[Role, frozenset[Action]] = {
     Role.INGEST: frozenset({Action.INGEST, Action.PRESERVE, Action.READ}),
     Role.PRODUCTION_MANAGER: frozenset(
-        {Action.SUBMIT, Action.STEER, Action.WATCH, Action.READ, Action.PUBLISH, Action.REPORT_JOB}
+        {
+            Action.SUBMIT,
+            Action.STEER,
+            Action.WATCH,
+            Action.READ,
+            Action.PUBLISH,
+            Action.REPORT_JOB,
+            Action.INSPECT,
+        }
     ),
     Role.OPERATOR: frozenset(
-        {Action.OPERATE, Action.TRANSFER, Action.PRESERVE, Action.READ, Action.WATCH, Action.STEER}
+        {
+            Action.OPERATE,
+            Action.INSPECT,
+            Action.TRANSFER,
+            Action.PRESERVE,
+            Action.READ,
+            Action.WATCH,
+            Action.STEER,
+        }
     ),
     Role.READER: frozenset({Action.READ, Action.WATCH}),
-    Role.AUDITOR: frozenset({Action.READ, Action.WATCH}),
+    Role.AUDITOR: frozenset({Action.READ, Action.WATCH, Action.INSPECT}),
     Role.JOB: frozenset({Action.REPORT_JOB}),
 }
 

@@ -39,6 +39,7 @@ class LogLine:
 
     raw: str
     service: str
+    is_json: bool = False
     time: str = ""
     level: str = ""
     """Empty for the plain lines of programs that do not write JSON."""
@@ -63,6 +64,7 @@ def parse(raw: str, service: str) -> LogLine:
     return LogLine(
         raw=raw,
         service=service,
+        is_json=True,
         time=str(data.get("time", "")),
         level=str(data.get("level", "")),
         event=str(data.get("event", "")),
