@@ -142,11 +142,18 @@ def within_reach(programs: PostgresPrograms, user: ServiceUser | None, copies: P
     if user is None or all(can_reach(programs.folder / name, user) for name in _NEEDED):
         return programs
     copy = copies / f"postgresql-{programs.major}"
+    installation = programs.folder.parent
+    package = installation.parent
     if not copy.exists():
         temporary = copies / f".{copy.name}.{os.getpid()}"
-        shutil.copytree(programs.folder.parent, temporary, symlinks=True)
+        shutil.copytree(installation, temporary / package.name / installation.name, symlinks=True)
+        # Wheels keep foreign libraries beside the package, and programs find them by that relative path.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
         temporary.rename(copy)
-    return PostgresPrograms(folder=copy / programs.folder.name, major=programs.major)
+    folder = copy / package.name / installation.name / programs.folder.name
+    return PostgresPrograms(folder=folder, major=programs.major)
 
 
 def postgres_candidates() -> Iterator[PostgresPrograms]:

@@ -13,12 +13,12 @@ NOBODY = ServiceUser(name="nobody", uid=65534, gid=65534)
 
 
 def installed(folder: Path) -> PostgresPrograms:
-    programs = folder / "pginstall18" / "bin"
+    (folder / "package.libs").mkdir(parents=True)
+    programs = folder / "package" / "pginstall18" / "bin"
     programs.mkdir(parents=True)
     for name in ("initdb", "postgres"):
         (programs / name).write_text("#!/bin/sh\n")
         (programs / name).chmod(0o755)
-    (folder / "pginstall18" / "lib").mkdir()
     return PostgresPrograms(folder=programs, major=18)
 
 
@@ -36,9 +36,10 @@ def test_what_is_closed_to_the_service_user_is_copied_once(state_root: Path, tmp
     assert not can_reach(programs.folder / "postgres", NOBODY)
     copies = state_root / "programs"
     copied = within_reach(programs, NOBODY, copies)
-    assert copied.folder == copies / "postgresql-18" / "bin"
+    assert copied.folder == copies / "postgresql-18" / "package" / "pginstall18" / "bin"
     assert can_reach(copied.folder / "postgres", NOBODY)
-    assert (copies / "postgresql-18" / "lib").is_dir()
+    assert (copied.folder / "../../../package.libs").resolve() == copies / "postgresql-18" / "package.libs"
+    assert (copies / "postgresql-18" / "package.libs").is_dir()
     first = (copied.folder / "postgres").stat().st_ino
     assert within_reach(programs, NOBODY, copies) == copied
     assert (copied.folder / "postgres").stat().st_ino == first
