@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -256,6 +257,39 @@ class WorkStoreContract:
             job=job,
             activity={"id": "1"},
         )
+
+    def test_a_product_has_one_task(self, submitted: WorkStore) -> None:
+        jobs = [submitted.start_attempt(f"night.dl1.{number}", START) for number in (1, 2)]
+        for job in jobs:
+            submitted.succeed(job.id, success(), START)
+        submitted.published("night.dl1.1", [self._product(jobs[0].id)], LATER)
+        with pytest.raises(Conflict, match=r"night\.dl1\.1"):
+            submitted.published("night.dl1.2", [self._product(jobs[1].id)], LATER)
+        assert submitted.task("night.dl1.2").state is TaskState.PUBLISHING
+        assert [entry.task for entry in submitted.lineage("night")] == ["night.dl1.1"]
+
+    def test_a_product_is_promised_by_one_task(self, store: WorkStore) -> None:
+        promising = replace(new_task("/ctao/dpps/a"), outputs=("/ctao/dpps/x",))
+        for name in ("one", "two"):
+            store.create(linked_production(name), submitter="a", at=START, fixed_inputs={}, tasks={})
+        store.add_tasks("one.dl1", [promising], START)
+        assert store.add_tasks("one.dl1", [promising], START) == [], "its inputs were taken before"
+        with pytest.raises(Conflict, match=r"one\.dl1\.1") as caught:
+            store.add_tasks("two.dl1", [promising], START)
+        assert caught.value.code == "product-promised"
+        with pytest.raises(Conflict):
+            store.create(
+                linked_production("three"),
+                submitter="a",
+                at=START,
+                fixed_inputs={},
+                tasks={"dl1": [promising]},
+            )
+        assert {known.name for known in store.productions()} == {"one", "two"}
+        assert store.tasks("two.dl1") == []
+        store.start_attempt("one.dl1.1", START)
+        store.set_task("one.dl1.1", TaskState.FAILED, reason="enough", at=LATER)
+        assert store.add_tasks("two.dl1", [promising], LATER) == ["two.dl1.1"]
 
     def test_publishing_is_given_up(self, submitted: WorkStore) -> None:
         job = submitted.start_attempt("night.dl1.1", START)

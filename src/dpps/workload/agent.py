@@ -136,10 +136,10 @@ class Agent:
         context = self._context
         step = context.store.transformation(action.transformation).definition
         inputs = {**action.common, action.driver: action.offered}
-        files = input_files(context, inputs)
         try:
+            files = input_files(context, inputs)
             tasks = divide(step, {name: [files[lfn] for lfn in lfns] for name, lfns in inputs.items()})
-        except InvalidInput as wrong:
+        except (InvalidInput, NotFound) as wrong:
             # Nothing that waits for more inputs can mend this: the step ends with what it has.
             self._log.error(
                 "inputs cannot be grouped", transformation=action.transformation, error=wrong.message

@@ -7,13 +7,13 @@ the address that it reports to.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from dpps.domain.errors import InvalidInput
 from dpps.domain.work import ExitReason
-from dpps.workload.definition import Resources
+from dpps.workload.definition import FileName, Resources
 
 __all__ = [
     "BundledFile",
@@ -31,15 +31,6 @@ PROVENANCE_CHARACTERS = 2_000_000
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _plain_file_name(name: str) -> str:
-    if not name or name.startswith(".") or "/" in name or "\x00" in name:
-        raise ValueError(f"{name!r} is not a plain file name")
-    return name
-
-
-FileName = Annotated[str, AfterValidator(_plain_file_name)]
 
 
 class BundledFile(_Strict):

@@ -105,6 +105,7 @@ def check_process(
         known = _known(production, f"{step.name}.parameters", name, process.inputs)
         if name in step.inputs:
             raise _invalid(production, f"{step.name}.parameters.{name}", "it is given under 'inputs' too")
+        _check_files(production, step, f"{step.name}.parameters.{name}", value)
         if not _fits(value, known):
             raise _invalid(
                 production,
@@ -125,6 +126,19 @@ def check_process(
             f"{step.name}.parameters",
             f"the CWL document needs values for {', '.join(sorted(missing))}",
         )
+
+
+def _check_files(
+    production: ProductionDefinition, step: TransformationDefinition, key: str, value: object
+) -> None:
+    """Let a parameter name no files but those that travel with the production."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Mapping) and item.get("class") in ("File", "Directory"):
+            inside = item.get("class") == "File" and item.get("location") in step.configuration_files
+            if not inside or set(item) != {"class", "location"}:
+                raise _invalid(
+                    production, key, "write {class: File, location: <name>}, a name of configuration_files"
+                )
 
 
 def _known(

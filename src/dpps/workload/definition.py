@@ -5,12 +5,15 @@ Nothing in it points outside: CWL documents are packed, configuration files are 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
+    "FileName",
     "Group",
     "Identifier",
     "InputDefinition",
@@ -47,6 +50,23 @@ def _suffix(text: str) -> str:
     return text
 
 
+def _plain_file_name(name: str) -> str:
+    if not name or name.startswith(".") or "/" in name or "\x00" in name:
+        raise ValueError(
+            f"{name!r} is no plain file name: it is empty, has a '/', or begins with a full stop"
+        )
+    return name
+
+
+def _base64(text: str) -> str:
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error as wrong:
+        raise ValueError(f"it is not base64: {wrong}") from wrong
+    return text
+
+
+FileName = Annotated[str, AfterValidator(_plain_file_name)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 
 
@@ -111,7 +131,7 @@ class TransformationDefinition(_Strict):
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Values of the other CWL inputs, the same for every task; a configuration file is
     ``{"class": "File", "location": "<name in configuration_files>"}``."""
-    configuration_files: dict[str, str] = Field(default_factory=dict)
+    configuration_files: dict[FileName, Annotated[str, AfterValidator(_base64)]] = Field(default_factory=dict)
     """Content of small files by name, base64."""
     resources: Resources = Resources()
     environment: Identifier = "pipelines"

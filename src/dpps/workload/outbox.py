@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from dpps.data.publishing import ProductToPublish, publish
-from dpps.domain.errors import DppsError, NotFound
+from dpps.domain.errors import Conflict, DamagedFile, DppsError, NotFound
 from dpps.domain.files import ArchivedFile, FileContent
 from dpps.products.derivation import DerivedProduct
 from dpps.products.provenance import ActivityRecord
@@ -36,9 +36,16 @@ def publish_due(context: WorkloadContext) -> int:
         except DppsError as error:
             left += _after_error(context, entry, error)
         else:
-            context.store.published(entry.task, products, context.clock())
-            left += 1
+            left += _note_published(context, entry, products)
     return left
+
+
+def _note_published(context: WorkloadContext, entry: OutboxEntry, products: list[LineageEntry]) -> int:
+    try:
+        context.store.published(entry.task, products, context.clock())
+    except Conflict as taken:
+        return _after_error(context, entry, taken)
+    return 1
 
 
 def _after_error(context: WorkloadContext, entry: OutboxEntry, error: DppsError) -> int:
@@ -63,13 +70,17 @@ def _publish(context: WorkloadContext, entry: OutboxEntry) -> list[LineageEntry]
     submitter = context.store.production(task.id.split(".")[0]).submitter
     files = input_files(context, task.inputs)
     activity = activity_of(step, job=entry.job, report=report, agent=submitter)
+    prefix = storage_prefix(context)
     derived = describe_outputs(step, list(files.values()), activity, vo=context.vo)
     outcomes = publish(
         context.principal,
         context.catalogue,
         context.storage,
         context.policy,
-        [_to_publish(context, report, output, product) for output, product in derived.items()],
+        [
+            _to_publish(context, entry.job, report, output, product, prefix)
+            for output, product in derived.items()
+        ],
     )
     for outcome in outcomes:
         if outcome.error is not None:
@@ -81,11 +92,25 @@ def _publish(context: WorkloadContext, entry: OutboxEntry) -> list[LineageEntry]
 
 
 def _to_publish(
-    context: WorkloadContext, report: JobReport, output: str, product: DerivedProduct
+    context: WorkloadContext,
+    job: str,
+    report: JobReport,
+    output: str,
+    product: DerivedProduct,
+    url_prefix: str,
 ) -> ProductToPublish:
     reported = next(known for known in report.outputs if known.output == output)
+    promised = f"{temporary_folder(job, vo=context.vo, url_prefix='')}/{product.lfn.basename}"
+    if not reported.url.endswith(promised):
+        # What is published is moved: no job may name a file that it did not write itself.
+        raise DamagedFile(
+            f"the job reports {output!r} at {reported.url}; it was told to write {promised}",
+            code="report-elsewhere",
+            next_step="see who had the token of this job; then submit what is missing as a new production",
+            url=reported.url,
+        )
     return ProductToPublish(
-        temporary_url=reported.url,
+        temporary_url=url_prefix + promised,
         lfn=product.lfn,
         rse=context.computing_storage,
         content=FileContent(size_bytes=reported.size_bytes, adler32=reported.adler32),

@@ -31,6 +31,9 @@ __all__ = [
 
 _PASS_MAX = 999
 
+type _Names = tuple[tuple[Lfn, ...], ...]
+"""Names of the products of each task."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputPlan:
@@ -76,6 +79,7 @@ def plan_production(
     pass_is_given: bool,
     vo: str,
     now: datetime,
+    first_pass: int = 1,
 ) -> Plan:
     """Check a production and find its inputs.
 
@@ -95,6 +99,8 @@ def plan_production(
         Virtual organisation, first component of the products' names.
     now : datetime
         The time.
+    first_pass : int
+        Least pass to consider where none is prescribed.
 
     Raises
     ------
@@ -112,12 +118,13 @@ def plan_production(
         description = processes.describe(step.process)
         check_process(definition, step, description)
         grouped.append(_group(principal, catalogue, step, description.inputs))
-    passes = [definition.transformations[0].pass_number] if pass_is_given else list(range(1, _PASS_MAX + 1))
+    prescribed = definition.transformations[0].pass_number
+    passes = range(prescribed, prescribed + 1) if pass_is_given else range(first_pass, _PASS_MAX + 1)
     for number in passes:
         steps = [step.model_copy(update={"pass_number": number}) for step in definition.transformations]
         names = [_output_names(step, group, vo, now) for step, group in zip(steps, grouped, strict=True)]
         _check_distinct(definition, names)
-        taken = _taken(catalogue, [name for own in names for name in own])
+        taken = _taken(catalogue, [name for own in names for task in own for name in task])
         if not taken:
             return Plan(
                 definition=definition.model_copy(update={"transformations": tuple(steps)}),
@@ -191,23 +198,23 @@ def check_group_size(
         )
 
 
-def _output_names(
-    step: TransformationDefinition, grouped: _Grouped, vo: str, now: datetime
-) -> tuple[Lfn, ...]:
+def _output_names(step: TransformationDefinition, grouped: _Grouped, vo: str, now: datetime) -> _Names:
     activity = planned_activity(step, now)
     return tuple(
-        product.lfn
+        tuple(
+            product.lfn
+            for product in describe_outputs(
+                step, [file for files in inputs.values() for file in files], activity, vo=vo
+            ).values()
+        )
         for inputs in grouped.tasks
-        for product in describe_outputs(
-            step, [file for files in inputs.values() for file in files], activity, vo=vo
-        ).values()
     )
 
 
-def _check_distinct(definition: ProductionDefinition, names: Sequence[Sequence[Lfn]]) -> None:
+def _check_distinct(definition: ProductionDefinition, names: Sequence[_Names]) -> None:
     seen: set[Lfn] = set()
     for step, own in zip(definition.transformations, names, strict=True):
-        for name in own:
+        for name in (name for task in own for name in task):
             if name in seen:
                 raise InvalidInput(
                     f"transformation {step.name!r}: two tasks would give the same product {name}",
@@ -223,14 +230,18 @@ def _taken(catalogue: Catalogue, names: Sequence[Lfn]) -> list[Lfn]:
     return [name for name, file in zip(names, known, strict=True) if file is not None]
 
 
-def new_task(step: TransformationDefinition, inputs: Mapping[str, Sequence[ArchivedFile]]) -> NewTask:
+def new_task(
+    step: TransformationDefinition,
+    inputs: Mapping[str, Sequence[ArchivedFile]],
+    outputs: Sequence[Lfn] = (),
+) -> NewTask:
     """Return a group of input files as a task to be made."""
     names = {name: tuple(file.lfn.name for file in files) for name, files in inputs.items()}
-    return NewTask(inputs=names, driver=step.driver)
+    return NewTask(inputs=names, driver=step.driver, outputs=tuple(lfn.name for lfn in outputs))
 
 
 def _transformation_plan(
-    step: TransformationDefinition, grouped: _Grouped, names: tuple[Lfn, ...]
+    step: TransformationDefinition, grouped: _Grouped, names: _Names
 ) -> TransformationPlan:
     return TransformationPlan(
         name=step.name,
@@ -246,13 +257,15 @@ def _transformation_plan(
             )
             for name, given in step.inputs.items()
         ),
-        tasks=tuple(new_task(step, inputs) for inputs in grouped.tasks),
+        tasks=tuple(
+            new_task(step, inputs, outputs) for inputs, outputs in zip(grouped.tasks, names, strict=True)
+        ),
         fixed_inputs={
             name: tuple(file.lfn.name for file in files)
             for name, files in grouped.found.items()
             if name != step.driver
         },
-        output_names=tuple(name.name for name in names),
+        output_names=tuple(name.name for task in names for name in task),
         product_types=tuple(output.product for output in step.outputs.values()),
     )
 

@@ -62,7 +62,8 @@ class WorkStore(Protocol):
         Raises
         ------
         Conflict
-            When there is a production of this name.
+            When there is a production of this name; with the code ``product-promised`` when a task promises
+            a product that a task of another production has promised and not failed to make.
         """
         ...
 

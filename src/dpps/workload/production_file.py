@@ -182,6 +182,8 @@ def _pack_file(path: Path, key: str, named: str, files: dict[str, str]) -> dict[
             key,
             f"{source} has {len(content)} bytes; files above {_CONFIGURATION_BYTES_MAX} are archive inputs",
         )
+    if source.name.startswith("."):
+        raise _invalid(path, key, f"the name of {source} begins with a full stop; give it another one")
     encoded = base64.b64encode(content).decode()
     if files.setdefault(source.name, encoded) != encoded:
         raise _invalid(path, key, f"two different files are named {source.name}")

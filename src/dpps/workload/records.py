@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dpps.domain.errors import Conflict
 from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState, TransformationState
 from dpps.workload.bundle import JobReport
 from dpps.workload.definition import TransformationDefinition
 
 __all__ = [
+    "PRODUCT_PROMISED",
     "Attempts",
     "AuditEntry",
     "Counts",
@@ -25,6 +27,7 @@ __all__ = [
     "UnfinishedTask",
     "UnfinishedTransformation",
     "UnfinishedWork",
+    "product_taken",
 ]
 
 TaskInputs = Mapping[str, tuple[str, ...]]
@@ -59,6 +62,21 @@ class Transformation:
     """LFNs of inputs that every task takes whole and that were found by a query at submission."""
 
 
+PRODUCT_PROMISED = "product-promised"
+"""Code of the `Conflict` of a product that another task has promised."""
+
+
+def product_taken(lfn: str, task: str, *, code: str) -> Conflict:
+    """Return the error of a product that another task makes or has made."""
+    return Conflict(
+        f"{lfn} is a product of task {task}",
+        code=code,
+        next_step="leave out 'pass' in the production file: the next free one is taken",
+        lfn=lfn,
+        task=task,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
     """A group of inputs that shall become a task."""
@@ -66,6 +84,8 @@ class NewTask:
     inputs: TaskInputs
     driver: str
     """Input whose files no other task of the transformation may have."""
+    outputs: tuple[str, ...] = ()
+    """LFNs of its products, where they are known: no other task of any production may have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

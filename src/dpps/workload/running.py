@@ -118,7 +118,7 @@ def _attempt(
 ) -> tuple[ExitReason, str]:
     try:
         folders = environment_folders(bundle.environment)
-        values = _stage_in(bundle, tools.storage, sandbox / "inputs", progress)
+        values = _stage_in(bundle, tools.storage, sandbox, progress)
         progress.outcome = tools.runner.run(
             ProcessOrder(
                 process=bundle.process,
@@ -164,16 +164,16 @@ def environment_folders(name: str) -> tuple[Path, ...]:
     )
 
 
-def _stage_in(bundle: JobBundle, storage: Storage, folder: Path, progress: _Progress) -> dict[str, Any]:
+def _stage_in(bundle: JobBundle, storage: Storage, sandbox: Path, progress: _Progress) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, given in bundle.inputs.items():
         files = []
         for number, file in enumerate(given.files):
-            path = _folder(folder / name / str(number)) / file.name
+            path = _folder(sandbox / "inputs" / name / str(number)) / file.name
             progress.read_urls[file.lfn] = _fetch(file, storage, path)
             files.append({"class": "File", "path": str(path)})
         values[name] = files if given.is_list else files[0]
-    configuration = _folder(folder / "configuration")
+    configuration = _folder(sandbox / "configuration")
     for file_name, content in bundle.configuration_files.items():
         (configuration / file_name).write_bytes(base64.b64decode(content, validate=True))
     for name, value in bundle.parameters.items():

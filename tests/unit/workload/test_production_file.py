@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dpps.adapters.cwltool.documents import CwltoolProcesses
 from dpps.adapters.memory.catalogue import MemoryCatalogue
@@ -18,6 +19,8 @@ from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.domain.errors import InvalidInput, NotAuthorized
 from dpps.domain.principals import Principal, Role
 from dpps.testing.small_workload import SmallWorkload, copy_production, simulated, small_storages
+from dpps.workload.checking import check_process
+from dpps.workload.definition import ProductionDefinition
 from dpps.workload.outputs import configuration_id
 from dpps.workload.production_file import read_production
 
@@ -209,3 +212,60 @@ def test_a_configuration_file_that_is_not_there(tmp_path: Path) -> None:
     )
     with pytest.raises(InvalidInput, match=r"parameters\.extra: .*none\.txt cannot be read"):
         read_production(path, PROCESSES)
+
+
+@pytest.mark.parametrize("name", [".hidden.txt", "..."])
+def test_a_configuration_file_that_a_worker_would_refuse(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("one")
+    path = edited(tmp_path, lambda c: first(c)["parameters"].update(extra={"class": "File", "path": name}))
+    with pytest.raises(InvalidInput, match=r"parameters\.extra: .*begins with a full stop"):
+        read_production(path, PROCESSES)
+
+
+@pytest.mark.parametrize(
+    "files", [{"../x": "b25l"}, {"/etc/x": "b25l"}, {".x": "b25l"}, {"x": "no base64"}, {"": "b25l"}]
+)
+def test_a_definition_with_hostile_configuration_files_is_refused(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    definition, _ = read_production(copy_production(tmp_path), PROCESSES)
+    plain = definition.model_dump(mode="json", by_alias=True)
+    plain["transformations"][0]["configuration_files"] = files
+    with pytest.raises(ValidationError, match="configuration_files"):
+        ProductionDefinition.model_validate(plain)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"class": "File"}, {"class": "File", "location": "file:///etc/passwd"}, {"class": "File", "path": "a"}],
+)
+def test_a_definition_whose_parameters_point_outside_is_refused(
+    system: SmallWorkload, tmp_path: Path, value: dict[str, str]
+) -> None:
+    path = copy_production(tmp_path)
+    document = tmp_path / "copy.cwl"
+    document.write_text(document.read_text().replace("  line: string", "  line: string\n  extra: File?"))
+    definition, _ = read_production(path, PROCESSES)
+    step = definition.transformations[0]
+    step = step.model_copy(update={"parameters": {**step.parameters, "extra": value}})
+    with pytest.raises(InvalidInput, match=r"dl1\.parameters\.extra: .*configuration_files"):
+        check_process(definition, step, PROCESSES.describe(step.process))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"run": "file:///etc/passwd"},
+        {"arguments": [{"$include": "file:///etc/passwd"}]},
+        {"requirements": [{"$import": "http://127.0.0.1/x.yaml"}]},
+        {
+            "inputs": [
+                {"id": "a", "type": "File", "default": {"class": "File", "location": "file:///etc/passwd"}}
+            ]
+        },
+    ],
+)
+def test_a_process_that_points_outside_is_refused(change: dict[str, Any]) -> None:
+    process = {"class": "CommandLineTool", "cwlVersion": "v1.2", "inputs": [], "outputs": [], **change}
+    with pytest.raises(InvalidInput, match="points outside"):
+        PROCESSES.describe(process)

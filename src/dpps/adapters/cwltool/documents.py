@@ -60,11 +60,32 @@ class CwltoolProcesses:
         main = _main(process)
         if main is None or main.get("class") not in _CLASSES:
             raise _invalid("the document", "it is no packed CWL process")
+        _check_points_nowhere(process)
         return ProcessDescription(
             label=str(main.get("label", "")),
             inputs=dict(_parameters(main.get("inputs", []), process)),
             outputs=dict(_parameters(main.get("outputs", []), process)),
         )
+
+
+def _check_points_nowhere(part: object) -> None:
+    """Refuse what a worker would have to fetch: a packed document is complete in itself."""
+    if isinstance(part, list):
+        for item in part:
+            _check_points_nowhere(item)
+    if not isinstance(part, Mapping):
+        return
+    outside = [part[key] for key in ("$import", "$include", "$mixin") if key in part]
+    if isinstance(run := part.get("run"), str) and not run.startswith("#"):
+        outside.append(run)
+    if part.get("class") in ("File", "Directory"):
+        outside += [part[key] for key in ("location", "path") if key in part]
+    if outside:
+        raise _invalid(
+            "the document", f"it points outside, to {outside[0]}; give files as parameters or inputs"
+        )
+    for item in part.values():
+        _check_points_nowhere(item)
 
 
 def _main(process: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -23,6 +23,7 @@ from dpps.domain.work import (
 from dpps.workload.bundle import JobReport
 from dpps.workload.definition import ProductionDefinition
 from dpps.workload.records import (
+    PRODUCT_PROMISED,
     AuditEntry,
     Counts,
     Job,
@@ -34,6 +35,7 @@ from dpps.workload.records import (
     TaskInputs,
     Transformation,
     UnfinishedWork,
+    product_taken,
 )
 
 __all__ = ["MemoryWorkStore"]
@@ -52,6 +54,7 @@ class MemoryWorkStore:
         self._outbox: dict[str, tuple[datetime, OutboxEntry]] = {}
         self._taken: dict[tuple[str, str], str] = {}
         self._products: dict[str, LineageEntry] = {}
+        self._promised: dict[str, str] = {}
         self._audit: list[AuditEntry] = []
         self._listeners: list[Callable[[], None]] = []
 
@@ -74,6 +77,8 @@ class MemoryWorkStore:
                     next_step=f"look at it: dpps production status {name}; or submit under another name",
                     production=name,
                 )
+            for step_name, new in tasks.items():
+                self._check_promises(f"{name}.{step_name}", new)
             self._productions[name] = Production(
                 name=name,
                 state=ProductionState.ACTIVE,
@@ -181,6 +186,7 @@ class MemoryWorkStore:
         """Make tasks; one whose driving inputs were taken before is left out. Return the new ids."""
         made: list[str] = []
         with self._lock:
+            self._check_promises(transformation, tasks)
             number = max((known.number for known in self.tasks(transformation)), default=0)
             for new in tasks:
                 driving = [(transformation, lfn) for lfn in new.inputs[new.driver]]
@@ -189,6 +195,7 @@ class MemoryWorkStore:
                 number += 1
                 name = f"{transformation}.{number}"
                 self._taken.update(dict.fromkeys(driving, name))
+                self._promised.update(dict.fromkeys(new.outputs, name))
                 self._tasks[name] = Task(
                     id=name,
                     transformation=transformation,
@@ -200,6 +207,14 @@ class MemoryWorkStore:
                 self._note("task", name, "", "ready", "inputs are there", at)
                 made.append(name)
         return made
+
+    def _check_promises(self, transformation: str, tasks: Sequence[NewTask]) -> None:
+        for new in tasks:
+            if any((transformation, lfn) in self._taken for lfn in new.inputs[new.driver]):
+                continue
+            for lfn in new.outputs:
+                if lfn in self._promised:
+                    raise product_taken(lfn, self._promised[lfn], code=PRODUCT_PROMISED)
 
     def set_transformation(
         self, transformation: str, state: TransformationState, *, reason: str, at: datetime
@@ -226,6 +241,8 @@ class MemoryWorkStore:
             known = self.task(task)
             self._check("task", task, known.state, state, reason, at)
             self._tasks[task] = replace(known, state=state, reason=reason)
+            if state is TaskState.FAILED:
+                self._promised = {lfn: by for lfn, by in self._promised.items() if by != task}
 
     def start_attempt(self, task: str, at: datetime) -> Job:
         """Make the next job of a ready task, which is running from now on."""
@@ -315,6 +332,9 @@ class MemoryWorkStore:
     def published(self, task: str, products: Sequence[LineageEntry], at: datetime) -> None:
         """Record that a winner's products are in the archive: task done, lineage kept, outbox emptied."""
         with self._lock:
+            for entry in products:
+                if entry.lfn in self._products:
+                    raise product_taken(entry.lfn, self._products[entry.lfn].task, code="product-published")
             self.set_task(task, TaskState.DONE, reason="", at=at)
             self._products.update({entry.lfn: entry for entry in products})
             self._outbox.pop(task, None)

@@ -41,8 +41,10 @@ def connect(account: RucioAccount) -> Any:
     os.environ["RUCIO_CONFIG"] = str(account.configuration)
     account.tokens.mkdir(mode=0o700, parents=True, exist_ok=True)
     with catalogue_errors(f"log {account.name} in"):
-        from rucio.client import Client
+        from rucio.client import Client, baseclient
 
+        # It prints to standard output when it cannot keep a token, in the midst of our answers.
+        vars(baseclient)["print"] = _logger().warning
         # The client would keep tokens in the common temporary folder, one for all systems of this user.
         kind = type("Client", (Client,), {"TOKEN_PATH_PREFIX": f"{account.tokens}/"})
         return kind(

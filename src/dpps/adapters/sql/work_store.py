@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from dpps.adapters.sql import work_tables as tables
@@ -25,7 +25,14 @@ from dpps.domain.work import (
 )
 from dpps.workload.bundle import JobReport
 from dpps.workload.definition import ProductionDefinition
-from dpps.workload.records import Job, LineageEntry, NewTask, TaskInputs
+from dpps.workload.records import (
+    PRODUCT_PROMISED,
+    Job,
+    LineageEntry,
+    NewTask,
+    TaskInputs,
+    product_taken,
+)
 
 __all__ = ["SqlWorkStore"]
 
@@ -137,6 +144,8 @@ class SqlWorkStore(SqlWorkReader):
                     for lfn in sorted(driving)
                 ],
             )
+            for lfn in new.outputs:
+                _claim_product(connection, tables.promise, {"lfn": lfn, "task": name}, PRODUCT_PROMISED)
             note(connection, "task", name, before="", after="ready", reason="inputs are there", at=at)
             made.append(name)
         return made
@@ -158,6 +167,8 @@ class SqlWorkStore(SqlWorkReader):
         """Change the state of a task."""
         with self.transaction() as connection:
             change(connection, "task", task, state, reason=reason, at=at)
+            if state is TaskState.FAILED:
+                _withdraw_promises(connection, task)
 
     def start_attempt(self, task: str, at: datetime) -> Job:
         """Make the next job of a ready task, which is running from now on."""
@@ -257,17 +268,16 @@ class SqlWorkStore(SqlWorkReader):
             row = locked(connection, "task", task)
             change(connection, "task", task, TaskState.DONE, reason="", at=at)
             for entry in products:
-                connection.execute(
-                    insert(tables.product).values(
-                        lfn=entry.lfn,
-                        transformation=row.transformation,
-                        output=entry.output,
-                        task=entry.task,
-                        job=entry.job,
-                        activity=dict(entry.activity),
-                        published_at=at,
-                    )
-                )
+                values = {
+                    "lfn": entry.lfn,
+                    "transformation": row.transformation,
+                    "output": entry.output,
+                    "task": entry.task,
+                    "job": entry.job,
+                    "activity": dict(entry.activity),
+                    "published_at": at,
+                }
+                _claim_product(connection, tables.product, values, "product-published")
                 for source in entry.inputs:
                     connection.execute(insert(tables.lineage).values(output_lfn=entry.lfn, input_lfn=source))
             connection.execute(delete(tables.outbox).where(tables.outbox.c.task == task))
@@ -276,6 +286,7 @@ class SqlWorkStore(SqlWorkReader):
         """Record that a winner's products cannot enter the archive: task failed, outbox emptied."""
         with self.transaction() as connection:
             change(connection, "task", task, TaskState.FAILED, reason=reason, at=at)
+            _withdraw_promises(connection, task)
             connection.execute(delete(tables.outbox).where(tables.outbox.c.task == task))
 
     def cleaned(self, job: str) -> None:
@@ -290,6 +301,25 @@ class SqlWorkStore(SqlWorkReader):
 
 def _plain(inputs: TaskInputs) -> dict[str, list[str]]:
     return {name: list(lfns) for name, lfns in inputs.items()}
+
+
+def _claim_product(connection: Connection, table: Table, values: Mapping[str, Any], code: str) -> None:
+    """Insert a row whose key is a product, unless another task has it.
+
+    Raises
+    ------
+    Conflict
+        When another task has it.
+    """
+    new = postgresql_insert(table).values(**values).on_conflict_do_nothing().returning(table.c.lfn)
+    if connection.execute(new).one_or_none() is None:
+        lfn = values["lfn"]
+        owner = connection.scalar(select(table.c.task).where(table.c.lfn == lfn))
+        raise product_taken(lfn, str(owner), code=code)
+
+
+def _withdraw_promises(connection: Connection, task: str) -> None:
+    connection.execute(delete(tables.promise).where(tables.promise.c.task == task))
 
 
 def _task_of(connection: Connection, job: str) -> str:

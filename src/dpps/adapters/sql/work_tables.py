@@ -30,6 +30,7 @@ __all__ = [
     "outbox",
     "product",
     "production",
+    "promise",
     "task",
     "task_input",
     "transformation",
@@ -154,6 +155,15 @@ outbox = Table(
     _time("next_try_at"),
     Index("outbox_due", "next_try_at"),
 )
+
+promise = Table(
+    "promise",
+    metadata,
+    Column("lfn", Text, primary_key=True),
+    _belongs_to("task"),
+    Index("promise_of", "task"),
+)
+"""Products that tasks will make: the key says that no two tasks promise the same. A failed task has none."""
 
 product = Table(
     "product",
