@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, frozenset[Role]]:
         return {str(name): frozenset(Role(role) for role in roles) for name, roles in entries.items()}
     except FileNotFoundError:
         return {}
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as wrong:
+    except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError) as wrong:
         raise InvalidInput(
             f"{path} is not a list of principals: {wrong}",
             next_step=f"write lines like 'alice: [reader]'; roles: {', '.join(Role)}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -16,14 +15,14 @@ import structlog
 
 from dpps.composition.state import StateFolder
 from dpps.composition.telemetry import configure_logging
-from dpps.domain.errors import Conflict, DppsError
+from dpps.domain.errors import DppsError
+from dpps.services.listening import listen
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from dpps.composition.instance import Endpoint
     from dpps.services.ingest.metrics import IngestMetrics
     from dpps.services.ingest.watch import Loop
 
@@ -89,7 +88,7 @@ def serve(folder: StateFolder) -> None:
         )
     )
     crew = _Crew()
-    with _listen(endpoint) as listener:
+    with listen(endpoint) as listener:
         crew.start("ingest", lambda: ingest.run(crew.stop))
         crew.start("preservation", lambda: preservation.run(crew.stop))
         crew.start("http", lambda: server.run(sockets=[listener]))
@@ -161,22 +160,6 @@ def build_application(
     return Starlette(
         routes=[Route("/healthz", health), Route("/metrics", measured), Route("/refused", refused)]
     )
-
-
-def _listen(endpoint: Endpoint) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((endpoint.host, endpoint.port))
-    except OSError as refused:
-        listener.close()
-        raise Conflict(
-            f"cannot listen on {endpoint.host}:{endpoint.port}: {refused.strerror}",
-            code="port-in-use",
-            next_step="stop what uses the port (dpps status, dpps down), or start with another --state",
-            port=endpoint.port,
-        ) from refused
-    return listener
 
 
 if __name__ == "__main__":

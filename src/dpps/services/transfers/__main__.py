@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +14,10 @@ import structlog
 
 from dpps.composition.state import StateFolder
 from dpps.composition.telemetry import configure_logging
-from dpps.domain.errors import Conflict, DppsError
+from dpps.domain.errors import DppsError
+from dpps.services.listening import listen
 
 if TYPE_CHECKING:
-    from dpps.composition.instance import Endpoint
     from dpps.composition.transfers import TransferParts
 
 __all__ = ["main", "serve"]
@@ -71,7 +70,7 @@ def serve(parts: TransferParts) -> None:
         # The server takes these signals while it runs, and repeats them once it has ended: what would
         # then kill this process must not come before the crew has stopped.
         signal.signal(number, _already_stopping)
-    with _listen(parts.endpoint) as listener:
+    with listen(parts.endpoint) as listener:
         crew.start()
         try:
             server.run(sockets=[listener])
@@ -82,22 +81,6 @@ def serve(parts: TransferParts) -> None:
 
 def _already_stopping(number: int, frame: FrameType | None) -> None:
     structlog.get_logger(__name__).info("stopping", signal=signal.Signals(number).name)
-
-
-def _listen(endpoint: Endpoint) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((endpoint.host, endpoint.port))
-    except OSError as refused:
-        listener.close()
-        raise Conflict(
-            f"cannot listen on {endpoint.host}:{endpoint.port}: {refused.strerror}",
-            code="port-in-use",
-            next_step="stop what uses the port (dpps status, dpps down), or start with another --state",
-            port=endpoint.port,
-        ) from refused
-    return listener
 
 
 if __name__ == "__main__":
