@@ -39,6 +39,17 @@ class _LazyCommands(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        from dpps.domain.errors import Unavailable
+
+        try:
+            return super().invoke(ctx)
+        except Unavailable as error:
+            from dpps.cli.full_disk import explained
+            from dpps.composition.state import default_state_folder
+
+            raise explained(error, ctx.obj or default_state_folder()) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, short) for name, (_, _, short) in _COMMANDS.items()])

@@ -80,18 +80,24 @@ def down(as_json: bool) -> None:
 @json_option
 def status(as_json: bool) -> int:
     """Show each service: state and why, memory, uptime, address. Exit code 1 when not all is ready."""
+    from dpps.cli.full_disk import is_full
     from dpps.domain.principals import Action
     from dpps.ops.status import read_status
 
-    found = read_status(_system_for(Action.INSPECT), measure=True)
+    folder = _system_for(Action.INSPECT)
+    found = read_status(folder, measure=True)
     if found is None:
         emit_json({"running": False, "services": []}) if as_json else click.echo("not running")
         return 1
+    disk_full = is_full(folder.root)
+    ready = found.ready and not disk_full
     if as_json:
-        emit_json({"ready": found.ready, **found.model_dump(mode="json")})
+        emit_json({"ready": ready, "disk_full": disk_full, **found.model_dump(mode="json")})
     else:
         _show_status(found)
-    return 0 if found.ready else 1
+        if disk_full:
+            click.echo(f"the disk is full; make room: df -h {folder.root}", err=True)
+    return 0 if ready else 1
 
 
 def _show_status(found: SystemStatus) -> None:

@@ -20,6 +20,7 @@ from dpps.composition.telemetry import configure_logging
 from dpps.services.rucio_process import prepare_process
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["NameMender", "ServiceRim", "main"]
@@ -81,6 +82,27 @@ class ServiceRim:
         finally:
             self._seconds.labels(method).observe(time.perf_counter() - started)
 
+    def reserve(self, place: Path) -> None:
+        """Take the disk space of this process's counters now.
+
+        They are files in memory: on a full disk, growing them later would end the process (SIGBUS).
+
+        Parameters
+        ----------
+        place : Path
+            Folder of the counters of all processes.
+
+        Raises
+        ------
+        OSError
+            When there is no room.
+        """
+        self._requests.labels("GET", "200")
+        self._seconds.labels("GET")
+        for path in place.glob(f"*_{os.getpid()}.db"):
+            with path.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+
     def _healthz(self, start_response: StartResponse) -> list[bytes]:
         reason = self._health()
         start_response("503 Service Unavailable" if reason else "200 OK", [("Content-Type", "text/plain")])
@@ -115,14 +137,14 @@ def _all_workers_metrics() -> bytes:
     return generate_latest(registry)
 
 
-def _application() -> WSGIApplication:
+def _application() -> ServiceRim:
     from rucio.web.rest.flaskapi.v1.main import application
 
     application.logger.handlers.clear()
-    return NameMender(ServiceRim(application, _database_health, _all_workers_metrics))
+    return ServiceRim(application, _database_health, _all_workers_metrics)
 
 
-def _serve(application: WSGIApplication, instance: Instance) -> None:
+def _serve(rim: ServiceRim, instance: Instance, metrics: Path) -> None:
     from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
     endpoint = instance.endpoint(_SERVICE)
@@ -139,6 +161,7 @@ def _serve(application: WSGIApplication, instance: Instance) -> None:
                 "timeout": 120,
                 "keepalive": 30,
                 "logger_class": "dpps.services.rucio_gunicorn.GunicornLogs",
+                "post_worker_init": lambda _worker: rim.reserve(metrics),
                 "child_exit": _forget_worker,
                 "control_socket_disable": True,  # gunicorn 25+ would open a socket in the home folder
             }
@@ -147,7 +170,7 @@ def _serve(application: WSGIApplication, instance: Instance) -> None:
                     self.cfg.set(name, value)
 
         def load(self) -> WSGIApplication:
-            return application
+            return NameMender(rim)
 
     Server().run()
 
@@ -161,9 +184,9 @@ def _forget_worker(_server: object, worker: Any) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Bootstrap the catalogue and serve it until told to stop."""
     folder = prepare_process(_SERVICE, arguments)
-    _fresh_metrics_folder(folder)
+    metrics = _fresh_metrics_folder(folder)
     instance = Instance.load(folder)
-    application = _application()
+    rim = _application()
     configure_logging(_SERVICE)  # Rucio has installed handlers of its own meanwhile
 
     from rucio.db.sqla.session import get_engine
@@ -172,15 +195,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     bootstrap(folder, instance)
     get_engine().dispose()  # no connection may be shared with the workers, which are forked next
-    _serve(application, instance)
+    _serve(rim, instance, metrics)
 
 
-def _fresh_metrics_folder(folder: StateFolder) -> None:
+def _fresh_metrics_folder(folder: StateFolder) -> Path:
     """Give the workers a place to share their counters; must happen before prometheus_client is imported."""
     place = folder.run / "metrics" / _SERVICE
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(place)
+    return place
 
 
 if __name__ == "__main__":
