@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -77,7 +78,7 @@ class Instance(BaseModel):
 
         The result is a secret: it belongs neither in logs nor on command lines.
         """
-        password = folder.secret("postgres")
+        password = quote(folder.secret("postgres"), safe="")
         if self.database_url:
             scheme, _, rest = self.database_url.partition("://")
             user, _, address = rest.rpartition("@")

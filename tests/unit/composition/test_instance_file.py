@@ -31,3 +31,17 @@ def test_a_description_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=str(folder.instance_file)) as refused:
         Instance.load(folder)
     assert refused.value.next_step
+
+
+def test_any_password_reaches_a_database_run_by_others(tmp_path: Path) -> None:
+    from sqlalchemy.engine import make_url
+
+    folder = StateFolder(tmp_path)
+    folder.set_secret("postgres", "p@ss/wo:rd%20")
+    url = make_url(Instance(database_url="postgresql+psycopg://ada@db.example/").database(folder, "dpps"))
+    assert (url.username, url.password, url.host, url.database) == (
+        "ada",
+        "p@ss/wo:rd%20",
+        "db.example",
+        "dpps",
+    )
