@@ -48,8 +48,12 @@ class CwltoolProcesses:
             UnsupportedRequirement,
             WorkflowException,
             OSError,
+            StopIteration,  # raised by cwltool for a document without content
+            ValueError,  # … for one that is no text, or no mapping
         ) as wrong:
-            raise _invalid(str(path), str(wrong)) from wrong
+            raise _invalid(
+                str(path), str(wrong) or "it, or a document that it refers to, is empty"
+            ) from wrong
         graph = packed.get("$graph", [])
         if len(graph) == 1:
             return {"cwlVersion": packed["cwlVersion"], **graph[0]}
