@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dpps.composition.workload import open_work_store
+from dpps.testing.command_line import Shell
 from dpps.testing.handed_files import announce, make_simtel
-from tests.acceptance.test_uc_100_2 import Shell, dpps, obs_id, write_production
+from tests.acceptance.test_uc_100_2 import obs_id, write_production
 
 if TYPE_CHECKING:
     from tests.conftest import RunningSystem
 
-__all__ = ["dpps", "obs_id"]
+__all__ = ["obs_id"]
 
 _REPOSITORY = Path(__file__).parents[2]
 _SHARED = _REPOSITORY.parent / "shared" / "data" / "simtel"

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dpps.cli.main import run
+from dpps.testing.command_line import Shell
 from dpps.testing.handed_files import announce, make_simtel
 from dpps.testing.small_workload import COPY
-
-if TYPE_CHECKING:
-    from tests.conftest import RunningSystem
 
 pytestmark = [pytest.mark.rucio, pytest.mark.parsl]
 
@@ -34,26 +29,6 @@ steps:
     in: {source: first/copy, copy_filename: copy_filename, line: line}
     out: [copy]
 """
-
-
-class Shell:
-    """Gives commands to ``dpps`` and reads their JSON."""
-
-    def __init__(self, state: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self._state = state
-        self._capture = capture
-
-    def __call__(self, *arguments: str, exit_code: int = 0) -> Any:
-        self._capture.readouterr()
-        found = run([*arguments, "--state", str(self._state), "--json"])
-        shown = self._capture.readouterr()
-        assert found == exit_code, shown.err
-        return json.loads(shown.out or shown.err)
-
-
-@pytest.fixture
-def dpps(running_system: RunningSystem, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(running_system.folder.root, capsys)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dpps.cli.main import run
+from dpps.testing.command_line import Shell
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
 
 if TYPE_CHECKING:
@@ -20,26 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rucio
 
 _PATIENCE_SECONDS = 180.0
-
-
-class Shell:
-    """Gives commands to ``dpps`` and reads their JSON."""
-
-    def __init__(self, state: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self._state = state
-        self._capture = capture
-
-    def __call__(self, *arguments: str, exit_code: int = 0) -> Any:
-        self._capture.readouterr()
-        found = run([*arguments, "--state", str(self._state), "--json"])
-        shown = self._capture.readouterr()
-        assert found == exit_code, shown.err
-        return json.loads(shown.out or shown.err)
-
-
-@pytest.fixture
-def dpps(running_system: RunningSystem, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(running_system.folder.root, capsys)
 
 
 @pytest.fixture

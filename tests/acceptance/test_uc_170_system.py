@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dpps.cli.main import run
 from dpps.domain.sites import DEFAULT_SITES
+from dpps.testing.command_line import Shell
 
 if TYPE_CHECKING:
     from tests.conftest import RunningSystem
@@ -20,24 +20,17 @@ pytestmark = pytest.mark.rucio
 OWN_SERVICES = ("rucio-server", "rucio-daemons", "transfers", "ingest", "workload")
 
 
-def ask(system: RunningSystem, capture: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    """Give a command and return its JSON."""
-    capture.readouterr()
-    assert run([*arguments, "--state", str(system.folder.root), "--json"]) == 0
-    return json.loads(capture.readouterr().out)
-
-
 @pytest.mark.verifies_usecase("UC-170-1.2.1")
 def test_one_command_installs_and_the_same_again_changes_nothing(
-    running_system: RunningSystem, capsys: pytest.CaptureFixture[str]
+    running_system: RunningSystem, dpps: Shell
 ) -> None:
     before = running_system.folder.instance_file.read_bytes()
-    processes = {one["name"]: one["pid"] for one in ask(running_system, capsys, "status")["services"]}
-    again = ask(running_system, capsys, "up")
+    processes = {one["name"]: one["pid"] for one in dpps("status")["services"]}
+    again = dpps("up")
     assert again["already_running"] is True
     assert {one["name"]: one["pid"] for one in again["services"]} == processes
     assert running_system.folder.instance_file.read_bytes() == before
-    found = ask(running_system, capsys, "doctor")
+    found = dpps("doctor")
     assert found["healthy"] is True
     assert {finding["subject"] for finding in found["findings"]} >= {"python", "postgresql", "state folder"}
 
@@ -67,10 +60,8 @@ def test_every_site_has_a_configured_storage_element(running_system: RunningSyst
 
 
 @pytest.mark.verifies_usecase("UC-170-2.1")
-def test_state_metrics_and_logs_of_every_service(
-    running_system: RunningSystem, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status = ask(running_system, capsys, "status")
+def test_state_metrics_and_logs_of_every_service(running_system: RunningSystem, dpps: Shell) -> None:
+    status = dpps("status")
     services = {service["name"]: service for service in status["services"]}
     assert {service["state"] for service in services.values()} <= {"ready", "absent"}
     addresses = [f"http://{services[name]['address']}/metrics" for name in OWN_SERVICES]

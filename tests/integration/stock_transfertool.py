@@ -90,7 +90,7 @@ def main() -> None:
             answer = tool.query([command["job"]], details=command["details"])
         else:
             answer = {"whoami": tool.whoami(), "version": tool.version()}
-        print(json.dumps(answer), flush=True)  # noqa: T201 - the answer on the pipe
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

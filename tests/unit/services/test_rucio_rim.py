@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from dpps.services.rucio_process import PrintedLines
 from dpps.services.rucio_server import NameMender, ServiceRim
 
 if TYPE_CHECKING:
@@ -67,3 +69,11 @@ def test_everything_else_is_passed_on_and_counted(rim: ServiceRim) -> None:
     assert _call(rim, "/ping") == ("201 Created", b"/ping")
     assert _call(rim, "/metrics") == ("200 OK", b"metrics")
     assert REGISTRY.get_sample_value("dpps_rucio_server_requests_total", labels) == before + 1
+
+
+def test_what_rucio_prints_becomes_log_lines() -> None:
+    with capture_logs() as lines:
+        print("one\ntwo", file=(printed := PrintedLines()), end="")
+        assert [line["event"] for line in lines] == ["one"]
+        print(" and more\n", file=printed)
+    assert [line["event"] for line in lines] == ["one", "two and more"]

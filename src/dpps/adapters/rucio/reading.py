@@ -157,7 +157,11 @@ class FileReader:
         with catalogue_errors(f"list the copies of {len(lfns)} files"):
             found = list(
                 self._client.list_replicas(
-                    _dids(lfns), all_states=True, resolve_archives=False, resolve_parents=with_parents
+                    _dids(lfns),
+                    all_states=True,
+                    resolve_archives=False,
+                    resolve_parents=with_parents,
+                    sort="random",  # we sort ourselves; the default looks places up on the internet
                 )
             )
         return {Lfn(one["name"]): one for one in found}
