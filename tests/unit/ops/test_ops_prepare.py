@@ -40,11 +40,11 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    error = _refusal(StateFolder(tmp_path / "file" / "state"))
+def test_a_place_below_a_file_is_refused(state_root: Path) -> None:
+    (state_root / "file").touch()
+    error = _refusal(StateFolder(state_root / "file" / "state"))
     assert isinstance(error, InvalidInput)
-    assert str(tmp_path / "file") in error.message
+    assert str(state_root / "file") in error.message
 
 
 @as_ordinary

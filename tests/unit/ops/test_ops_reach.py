@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dpps.domain.errors import NotFound
 from dpps.ops.programs import PostgresPrograms, ServiceUser, can_reach, within_reach
 
 NOBODY = ServiceUser(name="nobody", uid=65534, gid=65534)
@@ -50,3 +51,16 @@ def test_what_is_open_stays_where_it_is(state_root: Path) -> None:
     programs = installed(state_root / "open")
     assert within_reach(programs, NOBODY, state_root / "unused") == programs
     assert not (state_root / "unused").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask what another user may enter")
+def test_programs_of_the_machine_are_never_copied(tmp_path: Path) -> None:
+    folder = tmp_path / "closed" / "bin"
+    folder.mkdir(parents=True)
+    folder.parent.chmod(0o700)
+    for name in ("initdb", "postgres"):
+        (folder / name).write_text("#!/bin/sh\n")
+    with pytest.raises(NotFound, match=str(folder)) as refused:
+        within_reach(PostgresPrograms(folder=folder, major=18), NOBODY, tmp_path / "copies")
+    assert refused.value.next_step
+    assert not (tmp_path / "copies").exists()
