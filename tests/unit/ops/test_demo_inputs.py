@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dpps.domain.errors import InvalidInput
+from dpps.domain.errors import DppsError, InvalidInput
 from dpps.ops.demo.inputs import choose_input, hand_over
 
 
@@ -67,3 +67,21 @@ def test_unusable_folders_are_refused_by_name(tmp_path: Path, names: list[str], 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="is not a folder"):
         choose_input(tmp_path / "nowhere", tmp_path)
+
+
+def test_an_unreadable_file_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gamma.simtel.gz").write_bytes(b"x")
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)  # root may read everything
+    with pytest.raises(InvalidInput, match=r"gamma\.simtel\.gz cannot be read"):
+        choose_input(tmp_path, tmp_path / "scratch")
+
+
+def test_a_file_that_vanishes_during_the_hand_over_is_named(tmp_path: Path) -> None:
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night" / "gamma.simtel.gz").write_bytes(b"x")
+    chosen = choose_input(tmp_path / "night", tmp_path)
+    (tmp_path / "night" / "gamma.simtel.gz").unlink()
+    with pytest.raises(DppsError, match=r"gamma\.simtel\.gz"):
+        hand_over(chosen, tmp_path / "handover", silent)

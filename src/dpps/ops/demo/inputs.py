@@ -7,6 +7,7 @@ name, then the trigger link beside it. From there on there is one code path.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dpps.data.fixity import local_error
 from dpps.domain.errors import DppsError, InvalidInput, Unavailable
 
 __all__ = ["DemoInput", "choose_input", "hand_over"]
@@ -59,7 +61,8 @@ def choose_input(named: Path | None, scratch: Path) -> DemoInput:
     Raises
     ------
     InvalidInput
-        When the named folder does not exist, holds no file of a known kind, or holds both kinds.
+        When the named folder does not exist, holds no file of a known kind, both kinds, or a file that
+        cannot be read.
     """
     if named is not None:
         return _given(named, kind="yours")
@@ -91,6 +94,14 @@ def _given(folder: Path, *, kind: str) -> DemoInput:
             next_step="put *.simtel.zst, *.simtel.gz or *.fits.fz files there",
             path=folder,
         )
+    for path in simulated or raw:
+        if not os.access(path, os.R_OK):
+            raise InvalidInput(
+                f"{path} cannot be read: permission denied",
+                code="file-unreadable",
+                next_step=f"run: chmod u+r {path}   (or take it out of the folder)",
+                path=path,
+            )
     truth = folder / "truth" / "truth.ecsv"
     return DemoInput(
         kind=kind, root=folder, files=tuple(simulated or raw), truth=truth if truth.is_file() else None
@@ -131,11 +142,19 @@ def hand_over(chosen: DemoInput, folder: Path, tell: Callable[[int, str], None])
 
     Simulation files go below ``sim/ctao-north``; raw data keep their path, which is their name for ever.
     A file that is there already with the same size is not copied again.
+
+    Raises
+    ------
+    DppsError
+        When a file cannot be read or written, naming it.
     """
     delivered = []
     for number, source in enumerate(chosen.files, start=1):
         relative = source.relative_to(chosen.root) if chosen.raw else Path("sim", "ctao-north", source.name)
-        delivered.append(_deliver(source, folder / relative))
+        try:
+            delivered.append(_deliver(source, folder / relative))
+        except OSError as failure:
+            raise local_error(failure, source) from failure
         tell(number, source.name)
     return delivered
 

@@ -8,7 +8,6 @@ demo and changes nothing else.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +17,10 @@ import httpx
 from dpps.composition.instance import Instance, write_atomically
 from dpps.composition.state import StateFolder
 from dpps.composition.workload import open_work_store
-from dpps.domain.errors import Conflict, DamagedFile, Unavailable
+from dpps.domain.errors import DamagedFile, Unavailable
 from dpps.domain.files import ArchivedFile
 from dpps.ops.demo.archive import Archive
+from dpps.ops.demo.folder import claimed_folder, untold
 from dpps.ops.demo.inputs import DemoInput, choose_input, hand_over
 from dpps.ops.demo.page import write_page
 from dpps.ops.demo.pictures import EventFiles, draw, summarize
@@ -28,13 +28,11 @@ from dpps.ops.demo.processing import DemoProduction
 from dpps.ops.demo.record import DemoRecord, Progress, Timeline
 from dpps.ops.demo.waiting import Patience, retried, wait_until
 from dpps.ops.lifecycle import start, stop
-from dpps.ops.prepare import open_folder
 from dpps.ops.status import ServiceStatus
 from dpps.workload.ports import WorkStore
 
-__all__ = ["DemoResult", "prepare_folder", "run_demo"]
+__all__ = ["DemoResult", "run_demo"]
 
-_MARK = "demo.txt"
 _PICTURED_CHAINS = 4
 
 
@@ -45,34 +43,6 @@ class DemoResult:
         self.record = record
         self.page = page
         self.refused = refused
-
-
-def prepare_folder(folder: StateFolder) -> None:
-    """Make room for a fresh demo: an earlier demo's folder is emptied, anything else is left alone.
-
-    Raises
-    ------
-    Conflict
-        When the folder holds something that no demo made.
-    """
-    root, mark = folder.root, folder.config / _MARK
-    if root.is_dir() and any(root.iterdir()):
-        if not mark.exists():
-            raise Conflict(
-                f"{root} holds something that is not a demo",
-                code="demo-folder-taken",
-                next_step="name another folder with --state, or remove it yourself",
-                path=root,
-            )
-        if folder.instance_file.exists():
-            stop(folder, report=_untold)
-        shutil.rmtree(root)
-    open_folder(folder)
-    write_atomically(mark, "made by: dpps demo\n")
-
-
-def _untold(_service: ServiceStatus) -> None:
-    """Tell nobody: what is stopped here is of no interest to who waits for the demo."""
 
 
 class _Demo:
@@ -265,11 +235,23 @@ def run_demo(
     Raises
     ------
     DppsError
-        When something is wrong with input, machine or system; the system is stopped then.
+        When something is wrong with input, machine or system, or another demo runs there; the system is
+        stopped then.
     """
     if named is not None:
         choose_input(named, folder.root)
-    prepare_folder(folder)
+    with claimed_folder(folder):
+        return _whole_way(folder, named, listener, keep=keep, patience=patience or Patience())
+
+
+def _whole_way(
+    folder: StateFolder,
+    named: Path | None,
+    listener: Callable[[Progress], None],
+    *,
+    keep: bool,
+    patience: Patience,
+) -> DemoResult:
     record = DemoRecord(kind="", source="")
     timeline = Timeline(record, listener)
     with timeline.step("input", "Choose the input") as step:
@@ -277,17 +259,17 @@ def run_demo(
         record.kind, record.source = chosen.kind, str(chosen.root)
         step.count, step.size_bytes = len(chosen.files), chosen.size_bytes
         step.detail = {"toy": "toy streams made on the spot"}.get(chosen.kind, "files found")
-    demo = _Demo(folder, chosen, record, timeline, patience or Patience())
+    demo = _Demo(folder, chosen, record, timeline, patience)
     try:
         _run(demo)
         page = write_page(record, folder.root / "report.html")
         write_atomically(folder.root / "report.json", _as_json(record, demo.refused))
     except BaseException:
         if folder.instance_file.exists():
-            stop(folder, report=_untold)
+            stop(folder, report=untold)
         raise
     if not keep:
-        stop(folder, report=_untold)
+        stop(folder, report=untold)
     return DemoResult(record, page, demo.refused)
 
 
