@@ -49,14 +49,16 @@ def _with_heartbeat(name: str, run_once: Callable[..., object], **settings: obje
 def _judge() -> dict[str, Callable[[], Pass]]:
     from rucio.daemons.judge import cleaner, evaluator, injector, repairer
 
+    from dpps.services.rucio_work import BriefPauses
+
     def prepare(module: Any, **settings: object) -> Callable[[], Pass]:
         return partial(_with_heartbeat, module.DAEMON_NAME, module.run_once, **settings)
 
     return {
-        "judge-evaluator": prepare(evaluator, paused_dids={}, did_limit=_BULK),
-        "judge-injector": prepare(injector, paused_rules={}),
-        "judge-repairer": prepare(repairer, paused_rules={}, delta=-1),
-        "judge-cleaner": prepare(cleaner, paused_rules={}),
+        "judge-evaluator": prepare(evaluator, paused_dids=BriefPauses(), did_limit=_BULK),
+        "judge-injector": prepare(injector, paused_rules=BriefPauses()),
+        "judge-repairer": prepare(repairer, paused_rules=BriefPauses(), delta=-1),
+        "judge-cleaner": prepare(cleaner, paused_rules=BriefPauses()),
     }
 
 
@@ -85,7 +87,11 @@ def _cleaners() -> dict[str, Callable[[], Pass]]:
     }  # fmt: skip
     return {
         "undertaker": partial(
-            _with_heartbeat, undertaker.DAEMON_NAME, undertaker.run_once, paused_dids={}, chunk_size=100
+            _with_heartbeat,
+            undertaker.DAEMON_NAME,
+            undertaker.run_once,
+            paused_dids=BriefPauses(),
+            chunk_size=100,
         ),
         "reaper": partial(_with_heartbeat, reaper.DAEMON_NAME, reaper.run_once, **deletion),
         "minos": partial(_with_heartbeat, minos.DAEMON_NAME, minos.run_once, bulk=_BULK),

@@ -12,9 +12,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-__all__ = ["catalogue_is_ready", "daemons_with_work", "forget_heartbeats", "forget_old_messages"]
+__all__ = [
+    "BriefPauses",
+    "catalogue_is_ready",
+    "daemons_with_work",
+    "forget_heartbeats",
+    "forget_old_messages",
+]
 
 _MESSAGES_KEPT = timedelta(days=1)
+_PAUSE = timedelta(seconds=3)
+
+
+class BriefPauses(dict[Any, datetime]):
+    """What a judge passes over for now, after another process held its row: for seconds, not minutes.
+
+    Rucio draws 60 to 600 s, meant for many judges that wait for one another; here there is one, and a
+    dataset that was attached to while it was evaluated would wait that long for its copies.
+    """
+
+    def __setitem__(self, key: Any, until: datetime) -> None:
+        """Keep the earlier of what Rucio wants and a few seconds from now."""
+        super().__setitem__(key, min(until, _now() + _PAUSE))
 
 
 def _now() -> datetime:
