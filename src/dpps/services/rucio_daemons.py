@@ -80,6 +80,8 @@ def _cleaners() -> dict[str, Callable[[], Pass]]:
     from rucio.daemons.reaper import reaper
     from rucio.daemons.undertaker import undertaker
 
+    from dpps.services.rucio_work import BriefPauses
+
     deletion: dict[str, object] = {
         "rses": [], "include_rses": None, "exclude_rses": None, "vos": None, "chunk_size": 100,
         "greedy": True, "scheme": None, "delay_seconds": 60,
