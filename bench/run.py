@@ -41,8 +41,8 @@ def help_seconds(runs: int = 9) -> float:
 
 
 def _tree(state: Path) -> list[psutil.Process]:
-    (number,) = (state / "run" / "supervisor.pid").read_text().split()[:1]
-    supervisor = psutil.Process(int(number))
+    status = json.loads((state / "run" / "status.json").read_text())
+    supervisor = psutil.Process(status["supervisor_pid"])
     return [supervisor, *supervisor.children(recursive=True)]
 
 
@@ -62,8 +62,10 @@ def system_figures(state: Path) -> list[Figure]:
     first = timed("up", "--state", str(state))
     timed("down", "--state", str(state))
     second = timed("up", "--state", str(state))
-    memory_gb, cpu_percent = idle(state)
-    timed("down", "--state", str(state))
+    try:
+        memory_gb, cpu_percent = idle(state)
+    finally:
+        timed("down", "--state", str(state))
     return [
         Figure(
             name="first `dpps up`, with bootstrap",
