@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
+from dpps.cli.lazy import CommandTable, LazyGroup
+
 __all__ = ["main"]
 
-# name → (module, attribute, one line for --help). Modules are imported when their command is called,
-# which keeps `dpps --help` fast.
-_COMMANDS: dict[str, tuple[str, str, str]] = {
+_COMMANDS: CommandTable = {
     "up": ("dpps.cli.system", "up", "Start the whole system and wait until it is ready."),
     "down": ("dpps.cli.system", "down", "Stop the system, cleanly and completely."),
     "status": ("dpps.cli.system", "status", "Show each service: state and why, memory, uptime, address."),
@@ -26,18 +25,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class _LazyCommands(click.Group):
-    """A group whose commands are imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        module, attribute, _ = _COMMANDS[name]
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+class _Commands(LazyGroup):
+    """All commands; an outage gets the reason that the disk may hold."""
 
     def invoke(self, ctx: click.Context) -> Any:
         from dpps.domain.errors import Unavailable
@@ -50,12 +39,8 @@ class _LazyCommands(click.Group):
 
             raise explained(error, ctx.obj or default_state_folder()) from error
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, short) for name, (_, _, short) in _COMMANDS.items()])
 
-
-@click.group(cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, table=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),

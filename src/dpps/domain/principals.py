@@ -34,6 +34,14 @@ class Action(StrEnum):
     PUBLISH = "data.publish"
     PRESERVE = "data.preserve"
     READ = "data.read"
+    STORE = "data.store"
+    """Write to the temporary scope, with a lifetime."""
+    RELEASE = "data.release"
+    """Decide about quarantined files."""
+    AUDIT = "data.audit"
+    """Read copies back, compare storages with the catalogue, have damage repaired."""
+    PACKAGE = "data.package"
+    """Export and import packages with their metadata."""
     SUBMIT = "production.submit"
     STEER = "production.steer"
     WATCH = "production.watch"
@@ -44,7 +52,16 @@ class Action(StrEnum):
 
 
 _GRANTS: dict[Role, frozenset[Action]] = {
-    Role.INGEST: frozenset({Action.INGEST, Action.PRESERVE, Action.READ}),
+    Role.INGEST: frozenset(
+        {
+            Action.INGEST,
+            Action.PRESERVE,
+            Action.READ,
+            Action.STORE,
+            Action.RELEASE,
+            Action.AUDIT,
+        }
+    ),
     Role.PRODUCTION_MANAGER: frozenset(
         {
             Action.SUBMIT,
@@ -54,6 +71,8 @@ _GRANTS: dict[Role, frozenset[Action]] = {
             Action.PUBLISH,
             Action.REPORT_JOB,
             Action.INSPECT,
+            Action.STORE,
+            Action.PACKAGE,
         }
     ),
     Role.OPERATOR: frozenset(
@@ -65,9 +84,12 @@ _GRANTS: dict[Role, frozenset[Action]] = {
             Action.READ,
             Action.WATCH,
             Action.STEER,
+            Action.RELEASE,
+            Action.AUDIT,
+            Action.PACKAGE,
         }
     ),
-    Role.READER: frozenset({Action.READ, Action.WATCH}),
+    Role.READER: frozenset({Action.READ, Action.WATCH, Action.PACKAGE}),
     Role.AUDITOR: frozenset({Action.READ, Action.WATCH, Action.INSPECT}),
     Role.JOB: frozenset({Action.REPORT_JOB}),
 }

@@ -1,4 +1,4 @@
-"""``dpps data``."""
+"""``dpps data ls|info|find|get|preserve``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from dpps.domain.files import ArchivedFile
     from dpps.domain.principals import Principal
 
-__all__ = ["data"]
-
-
-@click.group()
-def data() -> None:
-    """List, find, inspect and retrieve archived files."""
+__all__ = ["find", "get", "info", "list_path", "preserve"]
 
 
 def _reading() -> tuple[Principal, Catalogue]:
@@ -31,7 +26,7 @@ def _reading() -> tuple[Principal, Catalogue]:
     return local_principal(folder), build_catalogue(folder, "reader")
 
 
-@data.command("ls")
+@click.command("ls")
 @click.argument("path", default="/")
 @click.option("-l", "long", is_flag=True, help="Show size, copies and checksum of files.")
 @json_option
@@ -53,7 +48,7 @@ def list_path(path: str, long: bool, as_json: bool) -> None:
         emit_table(columns, rows, empty=f"nothing is below {path}")
 
 
-@data.command()
+@click.command()
 @click.argument("lfn")
 @json_option
 @state_option
@@ -83,7 +78,7 @@ def info(lfn: str, as_json: bool) -> None:
     emit_table(["what", "value"], _lines(facts), empty="")
 
 
-@data.command()
+@click.command()
 @click.argument("expression")
 @click.option("--under", default="/", show_default=True, help="Look below this path only.")
 @click.option("--limit", type=click.IntRange(min=1), help="Show at most so many.")
@@ -103,7 +98,7 @@ def find(expression: str, under: str, limit: int | None, as_json: bool) -> None:
         )
 
 
-@data.command()
+@click.command()
 @click.argument("lfns", nargs=-1, required=True)
 @click.option(
     "-o", "--output", "destination", type=click.Path(path_type=Path), default=Path(), help="Folder."
@@ -151,7 +146,7 @@ def get(lfns: tuple[str, ...], destination: Path, near: str | None, as_json: boo
     return errors[0].exit_code if errors else 0
 
 
-@data.command()
+@click.command()
 @click.argument("path", default="/")
 @click.option("--dry-run", is_flag=True, help="Read the copies back, free nothing.")
 @json_option
