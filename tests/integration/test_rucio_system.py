@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from itertools import permutations
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 from dpps.domain.sites import DEFAULT_SITES
 from dpps.ops.programs import environment_python
+from dpps.services.rucio_bootstrap import ACCOUNTS
 
 if TYPE_CHECKING:
     from tests.conftest import RunningSystem
@@ -53,15 +55,15 @@ def test_every_site_can_reach_every_other(client: Any) -> None:
         assert answer["distance"] > 0
 
 
-def test_our_accounts_may_fill_every_storage(client: Any) -> None:
-    for account in ("ingest", "production"):
+def test_accounts_that_make_rules_may_fill_every_storage(client: Any) -> None:
+    for account in ("ingest", "production", "preservation"):
         limits = client.get_local_account_limits(account)
         assert limits == {site.name: float("inf") for site in DEFAULT_SITES}
 
 
-def test_only_our_own_four_identities_are_known(database: psycopg.Connection) -> None:
+def test_only_our_own_identities_are_known(database: psycopg.Connection) -> None:
     found = database.execute("SELECT identity, identity_type::text FROM identities ORDER BY 1").fetchall()
-    assert found == [(name, "USERPASS") for name in ("ingest", "production", "reader", "root")]
+    assert found == [(account.name, "USERPASS") for account in sorted(ACCOUNTS, key=attrgetter("name"))]
 
 
 def test_names_with_a_leading_slash_are_accepted(client: Any) -> None:

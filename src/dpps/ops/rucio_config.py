@@ -12,8 +12,10 @@ __all__ = ["client_settings", "server_settings", "write_rucio_configuration"]
 
 _LOG_FORMAT = "%%(asctime)s %%(name)s %%(levelname)s %%(message)s"
 
+_PUBLISHED_POLICY = "bdms_rucio_policy"
+"""What clients need: names and algorithms. The server adds permissions to them."""
 _POLICY = {
-    "package": "bdms_rucio_policy",
+    "package": "dpps.services.rucio_policy",
     "permission": "generic",
     "schema": "generic",
     "lfn2pfn_algorithm_default": "ctao_bdms",
@@ -40,7 +42,10 @@ def client_settings(instance: Instance) -> dict[str, dict[str, str]]:
             "auth_type": "userpass",
             "request_retries": "3",
         },
-        "policy": {key: _POLICY[key] for key in ("package", "lfn2pfn_algorithm_default", "extract_scope")},
+        "policy": {
+            "package": _PUBLISHED_POLICY,
+            **{key: _POLICY[key] for key in ("lfn2pfn_algorithm_default", "extract_scope")},
+        },
     }
 
 

@@ -18,6 +18,16 @@ from urllib.parse import urlsplit
 from dpps.composition.instance import Instance, SiteStorage
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import Conflict
+from dpps.services.rucio_policy.decisions import (
+    ARCHIVE_WRITER,
+    ATTRIBUTES,
+    AUDITOR,
+    INSPECTOR,
+    OPERATOR,
+    PRESERVER,
+    PUBLISHER,
+    TEMPORARY_WRITER,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,20 +39,36 @@ _EARTH_RADIUS_KM = 6371.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account of the catalogue and what it owns."""
+    """An account of the catalogue, what it is trusted with, and what it owns."""
 
     name: str
-    admin: bool
-    """The stock policy lets nobody else add replicas to storage elements or mark them for deletion."""
+    attributes: frozenset[str] = frozenset()
+    """Keys that the policy package knows (`dpps.services.rucio_policy.decisions`)."""
     scopes: tuple[str, ...] = ()
+    makes_rules: bool = False
+    """Whether it may fill storages: the preservation policy decides how much, not a quota."""
 
 
 ACCOUNTS = (
-    Account(name="root", admin=True),
-    Account(name="ingest", admin=True, scopes=("acada",)),
-    Account(name="production", admin=True, scopes=("dpps", "tmp")),
-    Account(name="reader", admin=False),
+    Account(name="root", makes_rules=True),
+    Account(
+        name="ingest",
+        attributes=frozenset({ARCHIVE_WRITER, INSPECTOR, PRESERVER, AUDITOR}),
+        scopes=("acada",),
+        makes_rules=True,
+    ),
+    Account(
+        name="production",
+        attributes=frozenset({PUBLISHER, TEMPORARY_WRITER, INSPECTOR}),
+        scopes=("dpps", "tmp"),
+        makes_rules=True,
+    ),
+    Account(name="preservation", attributes=frozenset({PRESERVER, AUDITOR, INSPECTOR}), makes_rules=True),
+    Account(name="operator", attributes=frozenset({OPERATOR, INSPECTOR})),
+    Account(name="reader", attributes=frozenset({INSPECTOR})),
 )
+_ADMINISTRATOR = "root"
+"""The only account with every right: for the bootstrap and for emergencies, used by no service."""
 
 
 def bootstrap(folder: StateFolder, instance: Instance) -> None:
@@ -105,7 +131,7 @@ def _ensure_vo(session: Session) -> None:
 
 def _ensure_account(account: Account, password: str, session: Session) -> None:
     from rucio.common.types import InternalAccount, InternalScope
-    from rucio.core.account import account_exists, add_account, add_account_attribute, has_account_attribute
+    from rucio.core.account import account_exists, add_account
     from rucio.core.scope import add_scope, check_scope
     from rucio.db.sqla.constants import AccountType
 
@@ -113,11 +139,24 @@ def _ensure_account(account: Account, password: str, session: Session) -> None:
     if not account_exists(who, session=session):
         add_account(who, AccountType.SERVICE, f"{account.name}@localhost", session=session)
     _ensure_password(account.name, password, session)
-    if account.admin and not has_account_attribute(who, "admin", session=session):
-        add_account_attribute(who, "admin", True, session=session)
+    _ensure_attributes(account, session)
     for scope in map(InternalScope, account.scopes):
         if not check_scope(scope, session=session):
             add_scope(scope, who, session=session)
+
+
+def _ensure_attributes(account: Account, session: Session) -> None:
+    """Give the account what it is trusted with, and take what it was trusted with before."""
+    from rucio.common.types import InternalAccount
+    from rucio.core.account import add_account_attribute, del_account_attribute, list_account_attributes
+
+    who = InternalAccount(account.name)
+    wanted = account.attributes | ({"admin"} if account.name == _ADMINISTRATOR else set())
+    present = {one["key"] for one in list_account_attributes(who, session=session)}
+    for key in sorted(wanted - present):
+        add_account_attribute(who, key, True, session=session)
+    for key in sorted((present - wanted) & (ATTRIBUTES | {"admin"})):
+        del_account_attribute(who, key, session=session)
 
 
 def _ensure_password(name: str, password: str, session: Session) -> None:
@@ -263,7 +302,7 @@ def distance_km(one: SiteStorage, other: SiteStorage) -> float:
 
 
 def _ensure_quotas(rse_ids: Mapping[str, str], session: Session) -> None:
-    """Our own accounts may fill every storage: the preservation policy decides, not a quota."""
+    """Accounts that make rules may fill every storage."""
     from rucio.common.types import InternalAccount
     from rucio.core.account_limit import set_local_account_limit
     from rucio.db.sqla import models
@@ -272,7 +311,7 @@ def _ensure_quotas(rse_ids: Mapping[str, str], session: Session) -> None:
     limits = models.AccountLimit
     present = set(session.execute(select(limits.account, limits.rse_id)).tuples().all())
     for account in ACCOUNTS:
-        if not account.admin:
+        if not account.makes_rules:
             continue
         who = InternalAccount(account.name)
         for rse_id in rse_ids.values():

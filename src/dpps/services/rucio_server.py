@@ -7,6 +7,7 @@ Runs in the ``rucio`` environment: ``python -m dpps.services.rucio_server --stat
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.composition.telemetry import configure_logging
+from dpps.services.rucio_policy.decisions import WRITERS
 from dpps.services.rucio_process import prepare_process
 
 if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["NameMender", "ServiceRim", "main"]
+__all__ = ["MetadataGuard", "NameMender", "ServiceRim", "main"]
 
 _WORKERS = 2
 _THREADS = 4
@@ -44,6 +46,29 @@ class NameMender:
         """Serve one request."""
         environ["PATH_INFO"] = re.sub("/{2,}", "/", environ.get("PATH_INFO", ""))
         return self._application(environ, start_response)
+
+
+class MetadataGuard:
+    """Refuses to delete metadata in protected scopes.
+
+    Of this one call Rucio asks no policy: it lets every account delete every key of every file.
+    """
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._guarded = re.compile(rf"/dids/(?:{'|'.join(map(re.escape, WRITERS))})/.*/meta/?")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] != "DELETE" or not self._guarded.fullmatch(path):
+            return self._application(environ, start_response)
+        refusal = {
+            "ExceptionClass": "AccessDenied",
+            "ExceptionMessage": f"metadata of files in the scope {path.split('/')[2]} are kept",
+        }
+        start_response("401 Unauthorized", [("Content-Type", "application/json"), *refusal.items()])
+        return [json.dumps(refusal).encode()]
 
 
 class ServiceRim:
@@ -170,7 +195,7 @@ def _serve(rim: ServiceRim, instance: Instance, metrics: Path) -> None:
                     self.cfg.set(name, value)
 
         def load(self) -> WSGIApplication:
-            return NameMender(rim)
+            return NameMender(MetadataGuard(rim))
 
     Server().run()
 

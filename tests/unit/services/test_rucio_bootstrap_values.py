@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dpps.composition.instance import SiteStorage
 from dpps.services.rucio_bootstrap import ACCOUNTS, distance_km, site_attributes
+from dpps.services.rucio_policy.decisions import ATTRIBUTES, PRESERVER, WRITERS
 
 _DEGREES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 
@@ -40,7 +41,23 @@ def test_a_storage_is_either_on_site_or_off_site() -> None:
     assert "ONSITE" not in attributes
 
 
-def test_every_scope_has_one_owner_and_readers_own_nothing() -> None:
-    scopes = [scope for account in ACCOUNTS for scope in account.scopes]
-    assert len(scopes) == len(set(scopes))
-    assert not any(account.scopes for account in ACCOUNTS if not account.admin)
+def test_every_protected_scope_has_one_owner_who_may_write_it() -> None:
+    owners = {scope: account for account in ACCOUNTS for scope in account.scopes}
+    assert sum(len(account.scopes) for account in ACCOUNTS) == len(owners)
+    assert dict(WRITERS) == {
+        scope: attribute
+        for scope, account in owners.items()
+        for attribute in account.attributes
+        if WRITERS[scope] == attribute
+    }
+
+
+def test_accounts_are_trusted_with_what_the_policy_knows() -> None:
+    assert all(account.attributes <= ATTRIBUTES for account in ACCOUNTS)
+
+
+def test_readers_and_operators_write_no_files() -> None:
+    for account in ACCOUNTS:
+        if account.name in ("reader", "operator"):
+            assert not account.attributes & (set(WRITERS.values()) | {PRESERVER})
+            assert not account.makes_rules

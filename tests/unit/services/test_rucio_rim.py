@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from dpps.services.rucio_process import PrintedLines
-from dpps.services.rucio_server import NameMender, ServiceRim
+from dpps.services.rucio_server import MetadataGuard, NameMender, ServiceRim
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,19 +22,33 @@ def _echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
     return [environ["PATH_INFO"].encode()]
 
 
-def _call(application: WSGIApplication, path: str) -> tuple[str, bytes]:
+def _call(application: WSGIApplication, path: str, method: str = "GET") -> tuple[str, bytes]:
     statuses: list[str] = []
 
     def start_response(status: str, _headers: object, _failure: object = None) -> object:
         statuses.append(status)
         return lambda _data: None
 
-    body = b"".join(application({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, start_response))  # type: ignore[arg-type]
+    body = b"".join(application({"PATH_INFO": path, "REQUEST_METHOD": method}, start_response))  # type: ignore[arg-type]
     return statuses[0], body
 
 
 def test_a_name_with_a_leading_slash_arrives_as_one_path() -> None:
     assert _call(NameMender(_echo), "/dids/acada//ctao/x")[1] == b"/dids/acada/ctao/x"
+
+
+@pytest.mark.parametrize("scope", ["acada", "dpps", "tmp"])
+def test_metadata_in_protected_scopes_are_deleted_by_nobody(scope: str) -> None:
+    path = f"/dids/{scope}/ctao/{scope}/x/meta"
+    status, body = _call(NameMender(MetadataGuard(_echo)), f"/{path}", "DELETE")
+    assert status == "401 Unauthorized"
+    assert b"AccessDenied" in body
+    assert _call(MetadataGuard(_echo), path)[0] == "201 Created"
+
+
+def test_metadata_elsewhere_are_the_servers_business() -> None:
+    assert _call(MetadataGuard(_echo), "/dids/user.jane/x/meta", "DELETE")[0] == "201 Created"
+    assert _call(MetadataGuard(_echo), "/dids/acada/x", "DELETE")[0] == "201 Created"
 
 
 @given(st.text(alphabet="/ab", max_size=30))

@@ -1,0 +1,25 @@
+"""The catalogue server's policy package: the observatory's published one, with permissions of our own.
+
+Names, schema and algorithms are those of ``bdms_rucio_policy``, so a stock client that is configured with
+that package talks to this server unchanged. What differs is who may do what (`permission`). Rucio imports
+this package by the name in ``[policy] package`` of the server's configuration; it runs in the ``rucio``
+environment and imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import bdms_rucio_policy
+
+__all__ = ["SUPPORTED_VERSION", "get_algorithms"]
+
+SUPPORTED_VERSION: str = bdms_rucio_policy.SUPPORTED_VERSION
+"""Versions of Rucio that the published package supports; Rucio refuses to start with another one."""
+
+
+def get_algorithms() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
+    """Return the published algorithms, unchanged: ``lfn2pfn`` and ``scope``, both named ``ctao_bdms``."""
+    algorithms: Mapping[str, Mapping[str, Callable[..., Any]]] = bdms_rucio_policy.get_algorithms()
+    return algorithms
