@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from dpps.adapters.memory.catalogue import MemoryCatalogue
-from dpps.data.ports import StorageElement
 from dpps.domain.files import FileContent, MetadataValue, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.testing.catalogue_contract import CatalogueContract
+from dpps.testing.storages import storage_element
 
 
 class _Raw:
@@ -47,9 +47,9 @@ class _Raw:
 def catalogue() -> MemoryCatalogue:
     return MemoryCatalogue(
         [
-            StorageElement(rse="CTAO-NORTH", onsite=True, url_prefix="memory://north"),
-            StorageElement(rse="CSCS", onsite=False, url_prefix="memory://cscs"),
-            StorageElement(rse="PIC", onsite=False, url_prefix="memory://pic"),
+            storage_element("CTAO-NORTH", "memory://north"),
+            storage_element("CSCS", "memory://cscs"),
+            storage_element("PIC", "memory://pic"),
         ]
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -80,11 +81,21 @@ class ReplicationRule:
     dataset: str
     copies: int
     expression: str
+    source_expression: str | None = None
+    """RSE expression of the storages to copy from; None for any."""
+    priority: int = 3
+    """Of its transfers: 1 is the lowest, 5 the highest."""
+    lifetime_seconds: int | None = None
+    kind: str | None = None
+    """Kind of product of the preservation policy that asks for this rule; None for a rule of people."""
+    policy_digest: str | None = None
+    """Which text of the policy made it."""
     rule_id: str = ""
     """Empty before the catalogue knows the rule."""
-    lifetime_seconds: int | None = None
     state: RuleState | None = None
     error: str | None = None
+    expires_at: datetime | None = None
+    """When the catalogue forgets the rule, and lets go of the copies that no other one wants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +152,25 @@ class Catalogue(Protocol):
         ...
 
     def ensure_rule(self, rule: ReplicationRule) -> str:
-        """Make the rule unless an equal one (dataset, copies, expression) exists; return its id."""
+        """Make the rule unless an equal one of ours (dataset, copies, expression) exists; return its id.
+
+        A rule with a ``kind`` carries the policy's mark, by which `rules` tells it from rules of people.
+        """
         ...
 
     def rules(self, dataset: str) -> list[ReplicationRule]:
-        """Return the rules of a dataset with their states."""
+        """Return the rules of a dataset with their states; not those that expire at this moment."""
+        ...
+
+    def remove_rule(self, rule_id: str) -> None:
+        """Let a rule end now: the copies that no other rule wants may be deleted. Unknown is no error.
+
+        The caller has proof of the copies that remain.
+        """
+        ...
+
+    def kept_copies(self, rule_ids: Sequence[str]) -> Mapping[Lfn, frozenset[str]]:
+        """Return, by file, the RSEs whose complete copies these rules keep there."""
         ...
 
     def release(self, rse: str, lfns: Sequence[Lfn]) -> None:

@@ -15,8 +15,9 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import batched
 
-from dpps.data.policy import PreservationPolicy, ProductKind
-from dpps.data.ports import Catalogue, Storage
+from dpps.data.policy import PreservationPolicy, ProductKind, plan_rules
+from dpps.data.policy.plan import site_of
+from dpps.data.ports import Catalogue, Storage, StorageElement
 from dpps.domain.errors import Conflict, DppsError, NotFound
 from dpps.domain.files import ArchivedFile, Replica, ReplicaState
 from dpps.domain.names import Lfn
@@ -120,10 +121,14 @@ class _Pass:
     """Whether a rule keeps the products of a kind in a dataset."""
 
     @cached_property
+    def elements(self) -> list[StorageElement]:
+        """Every storage."""
+        return self.catalogue.storage_elements()
+
+    @cached_property
     def sites(self) -> Mapping[str, str]:
         """Site of each storage: two storages of one site can be lost together."""
-        elements = self.catalogue.storage_elements()
-        return {element.rse: element.attributes.get("site", element.rse) for element in elements}
+        return {element.rse: site_of(element) for element in self.elements}
 
 
 def _batches(catalogue: Catalogue, under: str) -> Iterator[list[ArchivedFile]]:
@@ -134,13 +139,13 @@ def _batches(catalogue: Catalogue, under: str) -> Iterator[list[ArchivedFile]]:
 
 def _judge(work: _Pass, file: ArchivedFile, onsite: Replica) -> OnsiteCopy:
     kind = work.policy.kind_of(file.metadata)
-    if not kind.free_onsite:
+    if not kind.free_onsite.when_verified:
         return _kept(file, onsite, f"the policy keeps the on-site copies of {kind.name} products")
     offsite = [one for one in file.replicas if not one.onsite]
     available = [one for one in offsite if one.state is ReplicaState.AVAILABLE]
     centres = len({work.sites[one.rse] for one in available})
-    if centres < kind.offsite_copies:
-        reason = f"{centres} of {kind.offsite_copies} off-site copies are there"
+    if centres < kind.copies:
+        reason = f"{centres} of {kind.copies} off-site copies are there"
         waiting = [f"{one.rse} {one.state.value}" for one in offsite if one not in available]
         return _kept(file, onsite, "; ".join([reason, *waiting]))
     if not _is_kept_by_a_rule(work, file, kind):
@@ -158,13 +163,15 @@ def _judge(work: _Pass, file: ArchivedFile, onsite: Replica) -> OnsiteCopy:
 
 def _is_kept_by_a_rule(work: _Pass, file: ArchivedFile, kind: ProductKind) -> bool:
     """Tell whether the off-site copies are held; make a missing rule, for a later pass to rely on."""
-    wanted = kind.rule(file.lfn.parent)
-    if (wanted.dataset, kind) not in work.kept:
-        known = {(rule.copies, rule.expression) for rule in work.catalogue.rules(wanted.dataset)}
-        kept = work.kept[wanted.dataset, kind] = (wanted.copies, wanted.expression) in known
-        if not kept and not work.dry_run:
-            work.catalogue.ensure_rule(wanted)
-    return work.kept[wanted.dataset, kind]
+    dataset = file.lfn.parent
+    if (dataset, kind) not in work.kept:
+        wanted = plan_rules(work.policy, kind, dataset, work.elements)
+        known = {(rule.copies, rule.expression) for rule in work.catalogue.rules(dataset)}
+        kept = all((rule.copies, rule.expression) in known for rule in wanted)
+        work.kept[dataset, kind] = kept
+        for rule in wanted if not (kept or work.dry_run) else ():
+            work.catalogue.ensure_rule(rule)
+    return work.kept[dataset, kind]
 
 
 def _fault(storage: Storage, file: ArchivedFile, replica: Replica) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dpps.data.policy import PreservationPolicy
+from dpps.data.policy import PreservationPolicy, plan_rules
 from dpps.data.ports import Catalogue, Registration, RegistrationOutcome, Storage
 from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput
 from dpps.domain.files import ArchivedFile, FileContent, MetadataValue
@@ -92,11 +92,13 @@ def enter_and_attach(
     if not registrations:
         return []
     outcomes = catalogue.register(registrations)
+    elements = catalogue.storage_elements()
     good = [r for r, outcome in zip(registrations, outcomes, strict=True) if outcome.error is None]
     for dataset in _in_order(registration.dataset for registration in good):
         members = [registration for registration in good if registration.dataset == dataset]
         for kind in _in_order(policy.kind_of(member.metadata) for member in members):
-            catalogue.ensure_rule(kind.rule(dataset))
+            for rule in plan_rules(policy, kind, dataset, elements):
+                catalogue.ensure_rule(rule)
         catalogue.attach(dataset, [member.lfn for member in members])
     return outcomes
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import asin, cos, radians, sin, sqrt
 
-__all__ = ["DEFAULT_SITES", "StorageSite"]
+__all__ = ["DEFAULT_SITES", "StorageSite", "great_circle_km"]
+
+_EARTH_RADIUS_KM = 6371.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +31,17 @@ DEFAULT_SITES: tuple[StorageSite, ...] = (
     StorageSite(name="PIC", onsite=False, country="ES", latitude_deg=41.5006, longitude_deg=2.1103),
 )
 """The two array sites and the four off-site data centres of the observatory (seed 001)."""
+
+
+def great_circle_km(here: tuple[float, float], there: tuple[float, float]) -> float:
+    """Return the distance of two places on a spherical Earth, in kilometres (haversine formula).
+
+    Parameters
+    ----------
+    here, there : tuple of float
+        Latitude and longitude in degrees.
+    """
+    height = radians(there[0] - here[0])
+    width = radians(there[1] - here[1])
+    across = sin(height / 2) ** 2 + cos(radians(here[0])) * cos(radians(there[0])) * sin(width / 2) ** 2
+    return 2 * _EARTH_RADIUS_KM * asin(min(1.0, sqrt(across)))

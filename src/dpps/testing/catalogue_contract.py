@@ -289,6 +289,59 @@ class CatalogueContract:
         assert listed[made].expression == _OFFSITE
         assert listed[made].state is not None
 
+    def test_rules_of_the_policy_carry_its_mark_and_are_told_from_rules_of_people(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str
+    ) -> None:
+        file = self.file(folder, "a/1.dat", rse=raw.onsite_rse)
+        self.enter(catalogue, file)
+        rule = ReplicationRule(
+            dataset=file.dataset,
+            copies=1,
+            expression=_OFFSITE,
+            source_expression="ONSITE=True",
+            priority=5,
+            kind="raw",
+            policy_digest="0123456789abcdef",
+        )
+        made = catalogue.ensure_rule(rule)
+        assert catalogue.ensure_rule(rule) == made
+        (listed,) = catalogue.rules(file.dataset)
+        assert replace(listed, rule_id="", state=None, error=None) == rule
+
+    def test_a_rule_that_was_made_without_mark_is_adopted(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str
+    ) -> None:
+        file = self.file(folder, "a/1.dat", rse=raw.onsite_rse)
+        self.enter(catalogue, file)
+        plain = ReplicationRule(dataset=file.dataset, copies=2, expression=_OFFSITE)
+        catalogue.ensure_rule(plain)
+        catalogue.ensure_rule(replace(plain, kind="raw", policy_digest="0123456789abcdef"))
+        assert "raw" in {one.kind for one in catalogue.rules(file.dataset)}
+
+    def test_a_removed_rule_is_over_at_once(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str
+    ) -> None:
+        file = self.file(folder, "a/1.dat", rse=raw.offsite_rse)
+        self.enter(catalogue, file)
+        here = f"rse={raw.offsite_rse}"
+        made = catalogue.ensure_rule(ReplicationRule(dataset=file.dataset, copies=1, expression=here))
+        other = catalogue.ensure_rule(ReplicationRule(dataset=file.dataset, copies=1, expression=_OFFSITE))
+        catalogue.remove_rule(made)
+        catalogue.remove_rule(made)
+        catalogue.remove_rule("0" * 32)
+        assert [one.rule_id for one in catalogue.rules(file.dataset)] == [other]
+
+    def test_kept_copies_are_those_that_the_rules_named_hold(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str
+    ) -> None:
+        file = self.file(folder, "a/1.dat", rse=raw.onsite_rse)
+        self.enter(catalogue, file)
+        raw.add_copy(file.lfn, raw.offsite_rse)
+        here = f"rse={raw.offsite_rse}"
+        made = catalogue.ensure_rule(ReplicationRule(dataset=file.dataset, copies=1, expression=here))
+        assert catalogue.kept_copies([made]) == {file.lfn: {raw.offsite_rse}}
+        assert catalogue.kept_copies([]) == {}
+
     def test_rules_need_a_dataset(self, catalogue: Catalogue, folder: str) -> None:
         with pytest.raises(NotFound):
             catalogue.rules(f"{folder}/none")

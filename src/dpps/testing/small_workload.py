@@ -23,6 +23,7 @@ from dpps.data.ports import Catalogue, Registration, StorageElement
 from dpps.domain.files import FileContent, MetadataValue
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
+from dpps.testing.storages import storage_element
 from dpps.workload.agent import Agent
 from dpps.workload.context import WorkloadContext
 from dpps.workload.planning import Plan
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 COMPUTING_STORAGE = "CSCS"
-_RSES = {"CTAO-NORTH": True, "CSCS": False, "PIC": False}
+_RSES = ("CTAO-NORTH", "CSCS", "PIC")
 _KEY = "a signing key for tests, long enough for HMAC"
 
 COPY = """
@@ -112,10 +113,7 @@ transformations:
 
 def small_storages(folder: Path) -> list[StorageElement]:
     """Return the storages of a small system."""
-    return [
-        StorageElement(rse=rse, onsite=onsite, url_prefix=_prefix(folder, rse))
-        for rse, onsite in _RSES.items()
-    ]
+    return [storage_element(rse, _prefix(folder, rse)) for rse in _RSES]
 
 
 def _prefix(folder: Path, rse: str) -> str:

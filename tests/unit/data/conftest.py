@@ -11,10 +11,10 @@ from dpps.adapters.memory.storage import MemoryStorage
 from dpps.adapters.zfits.inspector import ZfitsInspector
 from dpps.data.ingest import IngestedFile, IngestSettings, ingest_pass
 from dpps.data.policy import PreservationPolicy, load_policy
-from dpps.data.ports import StorageElement
 from dpps.domain.files import ReplicaState
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
+from dpps.testing.storages import storage_element
 
 
 @dataclass
@@ -52,11 +52,9 @@ class Archive:
 def archive(tmp_path: Path) -> Archive:
     handover = tmp_path / "handover"
     handover.mkdir()
-    sites = {"CTAO-NORTH": True, "CTAO-SOUTH": True, "CSCS": False, "PIC": False, "FRASCATI": False}
+    sites = ("CTAO-NORTH", "CTAO-SOUTH", "CSCS", "PIC", "FRASCATI")
     return Archive(
-        catalogue=MemoryCatalogue(
-            [StorageElement(rse=rse, onsite=on, url_prefix=f"memory://{rse}") for rse, on in sites.items()]
-        ),
+        catalogue=MemoryCatalogue([storage_element(rse, f"memory://{rse}") for rse in sites]),
         storage=MemoryStorage(),
         policy=load_policy(),
         handover=handover,

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from dpps.data.ports import StorageElement
+from dpps.data.policy import FreeOnsite
 from dpps.data.preservation import OnsiteCopy, PreservationOutcome, preservation_pass
 from dpps.domain.errors import NotAuthorized
 from dpps.domain.files import ReplicaState
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
 from dpps.testing.handed_files import announce, make_simtel
+from dpps.testing.storages import storage_element
 from tests.unit.data.conftest import Archive
 
 
@@ -84,7 +85,8 @@ def test_repeating_is_no_error_and_a_file_without_onsite_copy_is_no_subject(
 
 def test_the_policy_may_keep_onsite_copies(archive: Archive, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
-    kinds = [kind.model_copy(update={"free_onsite": False}) for kind in archive.policy.kinds]
+    never = FreeOnsite(when_verified=False)
+    kinds = [kind.model_copy(update={"free_onsite": never}) for kind in archive.policy.kinds]
     archive.policy = archive.policy.model_copy(update={"kinds": tuple(kinds)})
     (copy,) = preserve(archive)
     assert copy.outcome is PreservationOutcome.KEPT
@@ -93,10 +95,7 @@ def test_the_policy_may_keep_onsite_copies(archive: Archive, lfn: Lfn) -> None:
 
 def test_copies_at_one_site_count_once(archive: Archive, lfn: Lfn) -> None:
     archive.replicate(lfn, "PIC")
-    second = StorageElement(
-        rse="PIC-TAPE", onsite=False, url_prefix="memory://PIC-TAPE", attributes={"site": "PIC"}
-    )
-    archive.catalogue.add_storage(second)
+    archive.catalogue.add_storage(storage_element("PIC-TAPE", "memory://PIC-TAPE", site="PIC"))
     archive.replicate(lfn, "PIC-TAPE")
     (copy,) = preserve(archive)
     assert copy.outcome is PreservationOutcome.KEPT
@@ -114,8 +113,8 @@ def test_a_bad_copy_does_not_count(archive: Archive, lfn: Lfn) -> None:
 
 def test_copies_that_no_rule_keeps_are_no_proof(archive: Archive, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
-    (rule,) = archive.catalogue.rules(lfn.parent)
-    archive.catalogue.remove_rule(rule.rule_id)
+    for rule in archive.catalogue.rules(lfn.parent):
+        archive.catalogue.remove_rule(rule.rule_id)
     (copy,) = preserve(archive, dry_run=True)
     assert "no replication rule" in copy.reason
     assert archive.catalogue.rules(lfn.parent) == []

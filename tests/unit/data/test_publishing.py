@@ -41,7 +41,7 @@ def test_a_product_moves_to_its_name_and_becomes_visible(archive: Archive) -> No
     assert (outcome.created, outcome.error) == (True, None)
     assert archive.storage.files == {archive.url("CSCS", FINAL): b"events"}
     assert archive.catalogue.find([]) == [FINAL]
-    assert [rule.copies for rule in archive.catalogue.rules(FINAL.parent)] == [2]
+    assert [rule.copies for rule in archive.catalogue.rules(FINAL.parent)] == [1, 2]
 
 
 @pytest.mark.parametrize("step", ["rename", "read_back", "register", "ensure_rule", "attach"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dpps.data.policy.expressions import parse_expression
 from dpps.data.ports import (
     Comparison,
     Registration,
@@ -107,7 +108,8 @@ class MemoryCatalogue:
         self._members(rule.dataset)
         rules = self._rules.setdefault(rule.dataset, [])
         for known in rules:
-            if (known.copies, known.expression) == (rule.copies, rule.expression):
+            ours = (known.kind is None) == (rule.kind is None)
+            if ours and (known.copies, known.expression) == (rule.copies, rule.expression):
                 return known.rule_id
         made = replace(rule, rule_id=uuid.uuid4().hex, state=RuleState.REPLICATING)
         rules.append(made)
@@ -117,6 +119,30 @@ class MemoryCatalogue:
         """Return the rules of a dataset."""
         self._members(dataset)
         return list(self._rules.get(dataset, []))
+
+    def remove_rule(self, rule_id: str) -> None:
+        """Forget a rule."""
+        for rules in self._rules.values():
+            rules[:] = [rule for rule in rules if rule.rule_id != rule_id]
+
+    def kept_copies(self, rule_ids: Sequence[str]) -> Mapping[Lfn, frozenset[str]]:
+        """Return, by file, the RSEs whose available copies match the rules' expressions."""
+        kept: dict[Lfn, frozenset[str]] = {}
+        for dataset, rules in self._rules.items():
+            wanted = [parse_expression(rule.expression) for rule in rules if rule.rule_id in rule_ids]
+            for lfn in self._datasets[dataset] if wanted else ():
+                kept[lfn] = frozenset(
+                    one.rse
+                    for one in self._files[lfn].replicas
+                    if one.state is ReplicaState.AVAILABLE
+                    and any(matching(self._element(one.rse)) for matching in wanted)
+                )
+        return kept
+
+    def set_rule_state(self, rule_id: str, state: RuleState) -> None:
+        """Set the state of a rule, as the daemons of a real catalogue would."""
+        for rules in self._rules.values():
+            rules[:] = [replace(one, state=state) if one.rule_id == rule_id else one for one in rules]
 
     def release(self, rse: str, lfns: Sequence[Lfn]) -> None:
         """Allow the deletion of copies at one RSE, unless a rule may want them."""
@@ -145,11 +171,6 @@ class MemoryCatalogue:
     def add_storage(self, element: StorageElement) -> None:
         """Let a further storage exist."""
         self._elements[element.rse] = element
-
-    def remove_rule(self, rule_id: str) -> None:
-        """Forget a rule, as an operator of a real catalogue could."""
-        for rules in self._rules.values():
-            rules[:] = [rule for rule in rules if rule.rule_id != rule_id]
 
     def set_replica(self, lfn: Lfn, rse: str, state: ReplicaState) -> None:
         """Set the state of a copy, as the transfers of a real catalogue would."""

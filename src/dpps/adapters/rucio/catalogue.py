@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Any
 
@@ -11,12 +11,12 @@ from dpps.adapters.rucio.errors import catalogue_errors
 from dpps.adapters.rucio.filters import server_query
 from dpps.adapters.rucio.folders import FolderTree
 from dpps.adapters.rucio.reading import FileReader, StorageTable
+from dpps.adapters.rucio.rules import RuleTable
 from dpps.data.ports import (
     Comparison,
     Registration,
     RegistrationOutcome,
     ReplicationRule,
-    RuleState,
     StorageElement,
 )
 from dpps.data.query import matches
@@ -27,14 +27,6 @@ from dpps.domain.names import Lfn
 __all__ = ["RucioCatalogue"]
 
 _CHUNK = 500
-_RULE_STATES = {
-    "OK": RuleState.OK,
-    "REPLICATING": RuleState.REPLICATING,
-    "INJECT": RuleState.REPLICATING,
-    "STUCK": RuleState.STUCK,
-    "SUSPENDED": RuleState.SUSPENDED,
-    "WAITING_APPROVAL": RuleState.SUSPENDED,
-}
 
 
 class RucioCatalogue:
@@ -54,6 +46,7 @@ class RucioCatalogue:
         self._folders = FolderTree(client)
         self._storages = StorageTable(client)
         self._reader = FileReader(client, self._storages)
+        self._rules = RuleTable(client)
 
     def storage_elements(self) -> list[StorageElement]:
         """Return every storage, sorted by name."""
@@ -181,49 +174,20 @@ class RucioCatalogue:
             return sorted(Lfn(one["name"]) for one in self._client.list_content(parent.scope, parent.name))
 
     def ensure_rule(self, rule: ReplicationRule) -> str:
-        """Make the rule unless an equal one exists; return its id."""
-        from rucio.common.exception import DuplicateRule
-
-        known = self._equal_rule(rule)
-        if known is not None:
-            return known
-        with catalogue_errors(f"make {rule.copies} copies of {rule.dataset} at {rule.expression}"):
-            try:
-                made: list[str] = self._client.add_replication_rule(
-                    [_did(Lfn(rule.dataset))], rule.copies, rule.expression, lifetime=rule.lifetime_seconds
-                )
-            except DuplicateRule as duplicate:
-                known = self._equal_rule(rule)
-                if known is None:
-                    raise duplicate
-                return known
-        return made[0]
-
-    def _equal_rule(self, rule: ReplicationRule) -> str | None:
-        equal = (
-            known.rule_id
-            for known in self.rules(rule.dataset)
-            if (known.copies, known.expression) == (rule.copies, rule.expression)
-        )
-        return next(equal, None)
+        """Make the rule unless an equal one of ours exists; return its id."""
+        return self._rules.ensure(rule)
 
     def rules(self, dataset: str) -> list[ReplicationRule]:
-        """Return the rules of a dataset with their states."""
-        parent = Lfn(dataset)
-        with catalogue_errors(f"list the rules of {dataset}"):
-            self._client.get_did(parent.scope, parent.name)
-            rules = list(self._client.list_did_rules(parent.scope, parent.name))
-        return [
-            ReplicationRule(
-                dataset=dataset,
-                copies=one["copies"],
-                expression=one["rse_expression"],
-                rule_id=one["id"],
-                state=_RULE_STATES[one["state"]],
-                error=one["error"],
-            )
-            for one in rules
-        ]
+        """Return the rules of a dataset with their states; not those that expire at this moment."""
+        return self._rules.of_dataset(dataset)
+
+    def remove_rule(self, rule_id: str) -> None:
+        """Let a rule end now; unknown is no error."""
+        self._rules.remove(rule_id)
+
+    def kept_copies(self, rule_ids: Sequence[str]) -> Mapping[Lfn, frozenset[str]]:
+        """Return, by file, the RSEs whose complete copies these rules keep there."""
+        return self._rules.kept_copies(rule_ids)
 
     def release(self, rse: str, lfns: Sequence[Lfn]) -> None:
         """Allow the deletion of these files' copies at one RSE; locked ones are refused."""
