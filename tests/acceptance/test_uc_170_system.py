@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dpps.composition.encryption import client_context
 from dpps.domain.sites import DEFAULT_SITES
 from dpps.testing.command_line import Shell
 
@@ -64,9 +65,11 @@ def test_state_metrics_and_logs_of_every_service(running_system: RunningSystem, 
     status = dpps("status")
     services = {service["name"]: service for service in status["services"]}
     assert {service["state"] for service in services.values()} <= {"ready", "absent"}
-    addresses = [f"http://{services[name]['address']}/metrics" for name in OWN_SERVICES]
+    addresses = [f"{running_system.instance.endpoint(name).url}/metrics" for name in OWN_SERVICES]
+    assert all(services[name]["address"] in url for name, url in zip(OWN_SERVICES, addresses, strict=True))
+    trusted = client_context(running_system.folder)
     for address in [status["metrics_url"], *addresses]:
-        answer = httpx.get(address, trust_env=False)
+        answer = httpx.get(address, trust_env=False, verify=trusted)
         assert answer.status_code == 200, address
         assert list(text_string_to_metric_families(answer.text)), address
     for name in OWN_SERVICES:

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator
 from uuid import uuid4
 
-import httpx
 import pytest
 from pydantic import JsonValue
 
@@ -81,7 +80,7 @@ def test_the_figures_count_what_was_moved(service: TransferService) -> None:
 
 
 def _figures(service: TransferService) -> dict[str, float]:
-    lines = httpx.get(f"{service.url}/metrics", trust_env=False).text.splitlines()
+    lines = service.ask("GET", "/metrics", caller=None).text.splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in pairs}
 

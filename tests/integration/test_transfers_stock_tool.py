@@ -51,6 +51,7 @@ def tool(transfer_service: TransferService, tmp_path: Path) -> Iterator[StockToo
     settings.write_text(
         "[common]\nlogdir = /tmp\nmailtemplatedir = /tmp\n[database]\ndefault = sqlite://\n"
         "[cache]\nenabled = false\n[policy]\npermission = generic\n"
+        f"[conveyor]\nusercert = {transfer_service.folder.credential('rucio-daemons')}\n"
     )
     script = Path(__file__).with_name("stock_transfertool.py")
     process = subprocess.Popen(
@@ -106,6 +107,7 @@ def test_it_submits_follows_cancels_and_prioritises(
     assert tool.ask("status", job=str(uuid4()), requests=[]) == {"lost": True}
     identity = tool.ask("whoami")
     assert identity["whoami"]["vos"] == ["ctao"]
+    assert identity["whoami"]["user_dn"] == "/O=dpps/CN=rucio-daemons"
     assert identity["version"]["api"]["major"] == 3
 
 

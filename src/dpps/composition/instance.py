@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,11 +22,13 @@ class Endpoint(BaseModel):
 
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
+    scheme: Literal["http", "https"] = "http"
+    """With ``https`` the service shows a certificate of the system's own authority."""
 
     @property
     def url(self) -> str:
         """Address for HTTP clients."""
-        return f"http://{self.host}:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
 
 
 class SiteStorage(BaseModel):

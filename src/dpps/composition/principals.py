@@ -19,12 +19,27 @@ _SERVICES: dict[str, frozenset[Role]] = {
     "ingest": frozenset({Role.INGEST}),
     "workload": frozenset({Role.PRODUCTION_MANAGER}),
     "transfers": frozenset({Role.OPERATOR}),
+    "rucio-daemons": frozenset({Role.OPERATOR}),
+    "operator": frozenset({Role.OPERATOR}),
     "supervisor": frozenset({Role.OPERATOR}),
 }
 
 
 def service_principal(service: str) -> Principal:
-    """Return the identity that one of our services acts under."""
+    """Return the identity that one of our services acts under.
+
+    Raises
+    ------
+    NotAuthorized
+        When there is no such service.
+    """
+    if service not in _SERVICES:
+        raise NotAuthorized(
+            f"{service!r} is no service of this system",
+            code="service-unknown",
+            next_step=f"use the certificate of one of: {', '.join(sorted(_SERVICES))}",
+            principal=service,
+        )
     return Principal(name=service, roles=_SERVICES[service])
 
 

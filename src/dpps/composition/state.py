@@ -3,6 +3,7 @@
 ============================  =====================================================================
 ``instance.json``             addresses, sites, versions; no secrets
 ``secrets/<name>``            one secret a file, readable by the owner only
+``certificates/<name>/``      certificate and key of one service; ``authority/`` has signed them all
 ``config/``                   configuration files of the engines, and ``policy.yaml`` where overridden
 ``postgres/``                 the database cluster
 ``storage/<RSE>/``            POSIX storage elements
@@ -74,6 +75,15 @@ class StateFolder:
     def work(self) -> Path:
         """Sandboxes of jobs."""
         return self.root / "work"
+
+    @property
+    def certificates(self) -> Path:
+        """Certificates of the services, and of the authority that has signed them."""
+        return self.root / "certificates"
+
+    def credential(self, name: str) -> Path:
+        """Return the file that holds both certificate and key of a client."""
+        return self.certificates / name / "credential.pem"
 
     @property
     def run(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dpps.composition.encryption import server_context
 from dpps.composition.instance import Endpoint, Instance
+from dpps.composition.principals import service_principal
 from dpps.composition.state import StateFolder
 from dpps.data.transfers.ports import TransferQueue, TransferStorage
 from dpps.domain.errors import InvalidInput
+from dpps.domain.principals import Principal
 
 __all__ = ["TransferParts", "TransferSettings", "build_transfers"]
 
@@ -41,6 +45,10 @@ class TransferParts:
     storage: TransferStorage
     prepare: Callable[[], None]
     """Brings the database schema up to date."""
+    encryption: Callable[[], ssl.SSLContext]
+    """Gives the certificate to serve with; clients may show theirs."""
+    principal_of: Callable[[str], Principal]
+    """Whom the name in a client's certificate stands for."""
     close: Callable[[], None]
     """Closes the connections to the database."""
 
@@ -68,6 +76,8 @@ def build_transfers(folder: StateFolder) -> TransferParts:
         queue=SqlTransferQueue(engine),
         storage=PosixStorage(_roots(instance, folder)),
         prepare=lambda: migrate(url),
+        encryption=lambda: server_context(folder, "transfers"),
+        principal_of=service_principal,
         close=engine.dispose,
     )
 

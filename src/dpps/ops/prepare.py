@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from dpps.composition.instance import Instance, SiteStorage
+from dpps.composition.instance import Endpoint, Instance, SiteStorage
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import DppsError, InvalidInput, NotFound, StorageFull
 from dpps.domain.sites import DEFAULT_SITES
 from dpps.ops import ports
+from dpps.ops.credentials import write_credentials
 from dpps.ops.postgres import ensure_cluster
 from dpps.ops.programs import (
     ServiceUser,
@@ -23,7 +24,7 @@ from dpps.ops.programs import (
     within_reach,
 )
 from dpps.ops.rucio_config import write_rucio_configuration
-from dpps.ops.table import ENDPOINT_NAMES
+from dpps.ops.table import ENCRYPTED_SERVICES, ENDPOINT_NAMES
 
 __all__ = [
     "LEAST_FREE_BYTES",
@@ -63,6 +64,7 @@ def prepare(folder: StateFolder, database_url: str | None = None) -> Instance:
             user = service_user()
             programs = within_reach(postgres_programs(folder.database), user, folder.programs)
             ensure_cluster(folder, programs, user)
+        write_credentials(folder)
         write_rucio_configuration(instance, folder)
     except OSError as failure:
         raise _explained(failure, folder) from failure
@@ -166,7 +168,7 @@ def load_or_create_instance(folder: StateFolder, database_url: str | None) -> In
     taken = [endpoint.port for endpoint in instance.endpoints.values()]
     complete = instance.model_copy(
         update={
-            "endpoints": {**instance.endpoints, **ports.choose(missing, taken)},
+            "endpoints": _with_schemes({**instance.endpoints, **ports.choose(missing, taken)}),
             "sites": instance.sites or _default_sites(folder),
             "database_url": _without_password(folder, database_url) or instance.database_url,
         }
@@ -174,6 +176,14 @@ def load_or_create_instance(folder: StateFolder, database_url: str | None) -> In
     if complete != instance:
         complete.save(folder)
     return complete
+
+
+def _with_schemes(endpoints: dict[str, Endpoint]) -> dict[str, Endpoint]:
+    """Return the addresses with ``https`` where a service wants to know who calls."""
+    return {
+        name: endpoint.model_copy(update={"scheme": "https"}) if name in ENCRYPTED_SERVICES else endpoint
+        for name, endpoint in endpoints.items()
+    }
 
 
 def _default_sites(folder: StateFolder) -> tuple[SiteStorage, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+from anyio.abc import ByteStream
 
+from dpps.composition.encryption import client_context
 from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.state import StateFolder
 
@@ -20,23 +23,45 @@ _ANSWER_SECONDS = 10.0
 _LONGEST_REASON = 300
 
 
-def health_probe(endpoint: Endpoint) -> Probe:
-    """Probe ``GET /healthz``: ready when the answer is 200, else the answer says why not."""
+def health_probe(endpoint: Endpoint, folder: StateFolder) -> Probe:
+    """Probe ``GET /healthz``: ready when the answer is 200, else the answer says why not.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        Address of the service.
+    folder : StateFolder
+        The system; where the service speaks ``https``, its certificate must be of the authority there.
+    """
 
     async def probe() -> str | None:
         request = f"GET /healthz HTTP/1.0\r\nHost: {endpoint.host}\r\n\r\n".encode()
         try:
             with anyio.fail_after(_ANSWER_SECONDS):
-                async with await anyio.connect_tcp(endpoint.host, endpoint.port) as stream:
+                async with await _connect(endpoint, folder) as stream:
                     await stream.send(request)
                     answer = b"".join([part async for part in stream])
         except TimeoutError:
             return f"no answer from {endpoint.url}/healthz within {_ANSWER_SECONDS:.0f} s"
+        except ssl.SSLError as wrong:
+            return f"no encrypted connection to {endpoint.url}: {wrong.reason or wrong}"
         except (OSError, anyio.BrokenResourceError):
             return f"nothing listens on port {endpoint.port} yet"
         return _read_health(answer)
 
     return probe
+
+
+async def _connect(endpoint: Endpoint, folder: StateFolder) -> ByteStream:
+    if endpoint.scheme == "http":
+        return await anyio.connect_tcp(endpoint.host, endpoint.port)
+    return await anyio.connect_tcp(
+        endpoint.host,
+        endpoint.port,
+        ssl_context=client_context(folder),
+        # A service that is stopped between two bytes leaves a shorter answer: that is read as it is.
+        tls_standard_compatible=False,
+    )
 
 
 def _read_health(answer: bytes) -> str | None:

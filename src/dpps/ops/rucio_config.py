@@ -67,7 +67,13 @@ def server_settings(instance: Instance, folder: StateFolder) -> dict[str, dict[s
     settings["policy"] = _POLICY
     settings["alembic"] = {"cfg": str(folder.config / "alembic.ini")}
     # With an id that follows from its content, a submission that is repeated is the same job.
-    settings["conveyor"] = {"scheme": "file", "transfertool": "fts3", "use_deterministic_id": "True"}
+    settings["conveyor"] = {
+        "scheme": "file",
+        "transfertool": "fts3",
+        "use_deterministic_id": "True",
+        # The tool shows it to the transfer service; certificate and key are in the one file.
+        "usercert": str(folder.credential("rucio-daemons")),
+    }
     # Rucio would fetch a table of places from the internet to sort copies by distance: no such address.
     settings["core"] = {"geoip_download_url": "none://"}
     settings["cache"] = {"url": _cache_address(instance)}

@@ -13,7 +13,7 @@ from dpps.ops.postgres import server_command
 from dpps.ops.programs import environment_python, memcached, postgres_programs, service_user, within_reach
 from dpps.ops.service import Service, ServiceState
 
-__all__ = ["ENDPOINT_NAMES", "OWN_SERVICES", "RUCIO_SERVICES", "services"]
+__all__ = ["ENCRYPTED_SERVICES", "ENDPOINT_NAMES", "OWN_SERVICES", "RUCIO_SERVICES", "services"]
 
 RUCIO_SERVICES = {
     "rucio-server": ("dpps.services.rucio_server", "catalogue of files, replicas and rules (Rucio REST API)"),
@@ -31,6 +31,8 @@ _NEEDS = {
     "ingest": ("postgres", "rucio-server"),
     "workload": ("postgres", "rucio-server"),
 }
+ENCRYPTED_SERVICES = frozenset({"transfers"})
+"""Services that speak HTTPS and ask for the caller's certificate."""
 ENDPOINT_NAMES = ("postgres", "cache", *RUCIO_SERVICES, *OWN_SERVICES, "supervisor")
 
 
@@ -55,7 +57,7 @@ def services(folder: StateFolder, instance: Instance) -> tuple[Service, ...]:
                 environment=_environment(name),
                 depends_on=_NEEDS[name],
                 endpoint=endpoint,
-                probe=probes.health_probe(endpoint),
+                probe=probes.health_probe(endpoint, folder),
             )
         )
     return tuple(rows)

@@ -89,6 +89,7 @@ def bootstrap(folder: StateFolder, instance: Instance) -> None:
         for account in ACCOUNTS:
             _ensure_account(account, passwords[account.name], session)
         rse_ids = {site.rse: _ensure_rse(site, instance, session) for site in instance.sites}
+        _ensure_transfer_address(instance.endpoint("transfers").url, session)
         _ensure_distances(instance.sites, rse_ids, session)
         _ensure_quotas(rse_ids, session)
         _refuse_default_identities(session)
@@ -239,6 +240,18 @@ def _ensure_rse(site: SiteStorage, instance: Instance, session: Session) -> str:
             add_rse_attribute(rse_id, key, value, session=session)
     _ensure_protocol(rse_id, site.url_prefix, session)
     return rse_id
+
+
+def _ensure_transfer_address(url: str, session: Session) -> None:
+    """Let transfers that were submitted to the service by its former, unencrypted address be followed on."""
+    from rucio.db.sqla import models
+    from sqlalchemy import update
+
+    scheme, _, address = url.partition("://")
+    if scheme == "https":
+        table = models.Request
+        former = update(table).where(table.external_host == f"http://{address}")
+        session.execute(former.values(external_host=url))
 
 
 def _ensure_protocol(rse_id: str, url_prefix: str, session: Session) -> None:

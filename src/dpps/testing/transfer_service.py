@@ -17,8 +17,10 @@ import httpx
 import pytest
 from pydantic import JsonValue
 
+from dpps.composition.encryption import client_context
 from dpps.composition.instance import Endpoint, Instance, SiteStorage
 from dpps.composition.state import StateFolder
+from dpps.ops.credentials import write_credentials
 from dpps.testing.postgresql import PostgresqlCluster, free_port
 
 __all__ = ["TransferService", "new_transfer_service", "transfer_service"]
@@ -39,7 +41,14 @@ class TransferService:
     @property
     def url(self) -> str:
         """Address of the service."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://127.0.0.1:{self.port}"
+
+    def ask(
+        self, method: str, path: str, *, caller: str | None = "operator", json: JsonValue = None
+    ) -> httpx.Response:
+        """Call the service as the holder of a certificate, or as nobody."""
+        with httpx.Client(verify=client_context(self.folder, caller), trust_env=False) as client:
+            return client.request(method, self.url + path, json=json, timeout=_WAIT_SECONDS)
 
     def start(self, **variables: str) -> None:
         """Start the process; does not wait."""
@@ -64,7 +73,7 @@ class TransferService:
             assert self.process is not None
             assert self.process.poll() is None, self.folder.log("transfers").read_text()
             try:
-                answer = httpx.get(f"{self.url}/healthz", trust_env=False)
+                answer = self.ask("GET", "/healthz", caller=None)
             except httpx.TransportError:
                 answer = None
             if answer is not None and answer.status_code == status:
@@ -81,7 +90,7 @@ class TransferService:
 
     def call(self, method: str, path: str, json: JsonValue = None, status: int = 200) -> JsonValue:
         """Call the service and return its answer, which must have this status."""
-        answer = httpx.request(method, self.url + path, json=json, trust_env=False, timeout=_WAIT_SECONDS)
+        answer = self.ask(method, path, json=json)
         assert answer.status_code == status, answer.text
         body: JsonValue = answer.json()
         return body
@@ -141,9 +150,10 @@ def new_transfer_service(cluster: PostgresqlCluster, folder: Path) -> Iterator[T
     Instance(
         # The program asks for the database `dpps`: an address that ends in another name proves that too.
         database_url=cluster.url("another"),
-        endpoints={"transfers": Endpoint(port=service.port)},
+        endpoints={"transfers": Endpoint(port=service.port, scheme="https")},
         sites=tuple(_site(state, rse) for rse in ("ONE", "TWO")),
     ).save(state)
+    write_credentials(state)
     cluster.create("dpps")
     try:
         yield service

@@ -50,6 +50,7 @@ def serve(parts: TransferParts) -> None:
     import uvicorn
 
     from dpps.services.transfers.application import build_application
+    from dpps.services.transfers.callers import CallerProtocol, KnownCallers
     from dpps.services.transfers.crew import Crew
     from dpps.services.transfers.metrics import TransferMetrics
 
@@ -64,7 +65,14 @@ def serve(parts: TransferParts) -> None:
     )
     application = build_application(parts.queue, crew, metrics, parts.vo)
     server = uvicorn.Server(
-        uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        uvicorn.Config(
+            KnownCallers(application, parts.principal_of),
+            http=CallerProtocol,
+            ssl_context_factory=lambda _config, _default: parts.encryption(),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server takes these signals while it runs, and repeats them once it has ended: what would

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from dpps.data.transfers.ports import TransferQueue
 from dpps.data.transfers.records import TransferJob
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound, Unavailable
+from dpps.services.transfers.callers import CALLER
 from dpps.services.transfers.crew import Crew
 from dpps.services.transfers.messages import (
     FileAnswer,
@@ -145,10 +146,15 @@ def _add_identity(application: FastAPI, vo: str) -> None:
         return Version()
 
     @application.get("/whoami")
-    def whoami() -> WhoAmI:
-        """Tell who the caller is: whoever reaches this address, which listens on this machine only."""
+    def whoami(request: Request) -> WhoAmI:
+        """Tell who the caller is, by the certificate that it shows."""
+        caller = str(request.scope.get(CALLER))
         return WhoAmI(
-            base_id=str(BASE_ID), vos=[vo], user_dn="local", delegation_id="local", method="unauthenticated"
+            base_id=str(BASE_ID),
+            vos=[vo],
+            user_dn=f"/O=dpps/CN={caller}",
+            delegation_id=caller,
+            method="certificate",
         )
 
 
