@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import settings
@@ -10,9 +11,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Engine, text
 
 from dpps.adapters.sql.engine import build_engine, migrate
+from dpps.adapters.sql.transfer_limits import SqlTransferHistory, SqlTransferLimits
 from dpps.adapters.sql.transfer_queue import SqlTransferQueue
+from dpps.data.transfers.limits import LinkLimit
 from dpps.data.transfers.ports import WorkerSession
 from dpps.testing.postgresql import PostgresqlCluster, postgresql_cluster
+from dpps.testing.transfer_limits_contract import LimitedQueue, TransferLimitsContract, limits_machine
 from dpps.testing.transfer_queue_contract import NOW, Kill, TransferQueueContract, build_job
 from dpps.testing.transfer_queue_machine import queue_machine
 
@@ -41,7 +45,8 @@ def engine(migrated: Engine) -> Engine:
 
 def _empty(engine: Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE transfers.job CASCADE"))
+        connection.execute(text("TRUNCATE transfers.job, transfers.breaker, transfers.hold CASCADE"))
+        connection.execute(text("UPDATE transfers.limits SET document = '{}', served = '{}'"))
 
 
 def _killer(engine: Engine) -> Kill:
@@ -71,6 +76,39 @@ class TestSqlTransferQueue(TransferQueueContract):
         return _killer(engine)
 
 
+class TestSqlTransferLimits(TransferLimitsContract):
+    @pytest.fixture
+    def system(self, engine: Engine) -> LimitedQueue:
+        return _limited(engine)
+
+
+def _limited(engine: Engine) -> LimitedQueue:
+    return LimitedQueue(
+        queue=SqlTransferQueue(engine), limits=SqlTransferLimits(engine), history=SqlTransferHistory(engine)
+    )
+
+
+def test_limits_hold_whatever_happens(engine: Engine) -> None:
+    def make() -> LimitedQueue:
+        _empty(engine)
+        return _limited(engine)
+
+    run_state_machine_as_test(
+        limits_machine(make), settings=settings(max_examples=10, stateful_step_count=25, deadline=None)
+    )
+
+
+def test_limits_hold_among_workers_that_claim_at_the_same_time(engine: Engine) -> None:
+    system = _limited(engine)
+    system.limits.change_limits(
+        lambda old: old.model_copy(update={"links": (LinkLimit(symbolicname="any", max_active=3),)})
+    )
+    system.queue.submit(build_job(*map(str, range(40))), NOW)
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda number: system.queue.claim(number, NOW), range(1, 9)))
+    assert sum(claim is not None for claim in claims) == 3
+
+
 def test_the_states_of_the_queue(engine: Engine) -> None:
     def make_queue() -> SqlTransferQueue:
         _empty(engine)
@@ -87,6 +125,7 @@ def test_every_change_is_in_the_history(engine: Engine) -> None:
     session = queue.enrol()
     job_id = queue.submit(build_job("a"), NOW)
     assert queue.claim(session.number, NOW) is not None
+    _killer(engine)(session)
     session.close()
     queue.recover(NOW)
     queue.cancel([job_id], NOW)

@@ -14,6 +14,9 @@ from dpps.composition.encryption import server_context
 from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.principals import service_principal
 from dpps.composition.state import StateFolder
+from dpps.data.transfers.history import TransferHistory
+from dpps.data.transfers.lanes import StorageNames
+from dpps.data.transfers.limits import LimitsStore
 from dpps.data.transfers.ports import TransferQueue, TransferStorage
 from dpps.domain.errors import InvalidInput
 from dpps.domain.principals import Principal
@@ -42,6 +45,8 @@ class TransferParts:
     endpoint: Endpoint
     vo: str
     queue: TransferQueue
+    limits: LimitsStore
+    history: TransferHistory
     storage: TransferStorage
     prepare: Callable[[], None]
     """Brings the database schema up to date."""
@@ -62,6 +67,7 @@ def build_transfers(folder: StateFolder) -> TransferParts:
         When the folder holds no system, or its description or the settings are wrong.
     """
     from dpps.adapters.sql.engine import build_engine, migrate
+    from dpps.adapters.sql.transfer_limits import SqlTransferHistory, SqlTransferLimits
     from dpps.adapters.sql.transfer_queue import SqlTransferQueue
     from dpps.adapters.storage.posix import PosixStorage
 
@@ -73,7 +79,9 @@ def build_transfers(folder: StateFolder) -> TransferParts:
         settings=settings,
         endpoint=instance.endpoint("transfers"),
         vo=instance.vo,
-        queue=SqlTransferQueue(engine),
+        queue=SqlTransferQueue(engine, StorageNames(site.url_prefix for site in instance.sites), instance.vo),
+        limits=SqlTransferLimits(engine),
+        history=SqlTransferHistory(engine),
         storage=PosixStorage(_roots(instance, folder)),
         prepare=lambda: migrate(url),
         encryption=lambda: server_context(folder, "transfers"),

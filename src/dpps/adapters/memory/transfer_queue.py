@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from dpps.adapters.memory.transfer_records import MemoryTransferRecords, QueueRow
+from dpps.data.transfers.lanes import StorageNames, is_named
+from dpps.data.transfers.limits import LaneLoad, open_lanes, take_turn
 from dpps.data.transfers.records import (
     Claim,
     JobRequest,
@@ -20,15 +24,6 @@ from dpps.data.transfers.states import FINAL_STATES, FileState, JobType, check_t
 from dpps.domain.errors import Conflict, Unavailable
 
 __all__ = ["MemoryTransferQueue", "MemoryWorkerSession"]
-
-
-@dataclass
-class _Row:
-    job_id: UUID
-    position: int
-    file: TransferFile
-    claims: int = 0
-    worker: int | None = None
 
 
 class MemoryWorkerSession:
@@ -54,13 +49,22 @@ class MemoryWorkerSession:
             self._changed.notify_all()
 
 
-class MemoryTransferQueue:
-    """Implements ``TransferQueue`` with one lock around everything."""
+class MemoryTransferQueue(MemoryTransferRecords):
+    """Implements ``TransferQueue``, ``LimitsStore`` and ``TransferHistory``, one lock around everything.
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition(threading.RLock())
-        self._jobs: dict[UUID, tuple[JobRequest, datetime]] = {}
-        self._rows: dict[int, _Row] = {}
+    Parameters
+    ----------
+    storages : StorageNames, optional
+        The storages that are known by name.
+    vo : str
+        Whose activity shares count.
+    """
+
+    def __init__(self, storages: StorageNames | None = None, vo: str = "ctao") -> None:
+        super().__init__()
+        self._storages = storages or StorageNames()
+        self._vo = vo
+        self._served: dict[str, float] = {}
         self._alive: set[int] = set()
         self._numbers = 0
         self._file_ids = 0
@@ -120,27 +124,38 @@ class MemoryTransferQueue:
             return self.jobs([job_id])[0]
 
     def claim(self, worker: int, now: datetime) -> Claim | None:
-        """Hand the due file of highest priority, then of lowest id, to one worker."""
+        """Hand the file whose turn it is to one worker, within the limits."""
         with self._changed:
-            busy = {
-                row.file.request.destination
-                for row in self._rows.values()
-                if row.file.state is FileState.ACTIVE
-            }
-            due = [
-                row
-                for row in self._rows.values()
-                if row.file.state is FileState.SUBMITTED
-                and row.file.due_at <= now
-                and row.file.request.destination not in busy
-            ]
+            due = self._startable(now)
             if not due:
                 return None
+            shares = self._limits.shares.get(self._vo)
+            if shares is not None and shares.active:
+                waiting = sorted({row.lane.activity for row in due})
+                activity, self._served = take_turn(waiting, shares, self._served)
+                due = [row for row in due if row.lane.activity == activity]
             row = min(due, key=lambda row: (-row.file.priority, row.file.file_id))
             self._change(row, FileState.ACTIVE, started_at=now)
             row.claims += 1
             row.worker = worker
             return self._claim(row, worker)
+
+    def _startable(self, now: datetime) -> list[QueueRow]:
+        rows = list(self._rows.values())
+        active = [row for row in rows if row.file.state is FileState.ACTIVE]
+        busy = {row.file.request.destination for row in active}
+        moving = Counter(row.lane for row in active)
+        loads = [LaneLoad(lane=lane, active=moving[lane]) for lane in {row.lane for row in rows}]
+        resting = {one.storage: one.rests_until for one in self._breakers.values() if one.rests_until}
+        allowed = open_lanes(loads, self._limits, resting, now)
+        return [
+            row
+            for row in rows
+            if row.file.state is FileState.SUBMITTED
+            and row.file.due_at <= now
+            and row.file.request.destination not in busy
+            and row.lane in allowed
+        ]
 
     def settle(self, claim: Claim, settlement: Settlement, now: datetime) -> bool:
         """End a claim; False, and no change, when the claim was lost to another worker."""
@@ -149,6 +164,7 @@ class MemoryTransferQueue:
             if row is None:
                 return False
             row.worker = None
+            self._note_end(row, claim, settlement, now)
             state, reason = settlement.state, settlement.reason
             if state is FileState.SUBMITTED and row.file.cancel_requested:
                 state, reason = FileState.CANCELED, "canceled on request"
@@ -196,6 +212,19 @@ class MemoryTransferQueue:
             due = min((file.due_at for file in waiting), default=None)
             return QueueSummary(waiting=len(waiting), active=active, next_due_at=due)
 
+    def cancel_for_storage(self, storage: str, reason: str, now: datetime) -> int:
+        """Cancel what waits to be moved from or to a storage; return how many files."""
+        with self._changed:
+            waiting = [
+                row
+                for row in self._rows.values()
+                if row.file.state is FileState.SUBMITTED
+                and (is_named(storage, row.lane.source) or is_named(storage, row.lane.destination))
+            ]
+            for row in waiting:
+                self._change(row, FileState.CANCELED, finished_at=now, reason=reason)
+            return len(waiting)
+
     def purge(self, before: datetime) -> int:
         """Forget jobs that were submitted before a time and have nothing unfinished."""
         with self._changed:
@@ -207,6 +236,7 @@ class MemoryTransferQueue:
             for job_id in old:
                 del self._jobs[job_id]
             self._rows = {key: row for key, row in self._rows.items() if row.job_id not in old}
+            self._attempts = [one for one in self._attempts if one.job_id not in old]
             return len(old)
 
     def _insert(self, request: JobRequest, now: datetime) -> None:
@@ -214,9 +244,10 @@ class MemoryTransferQueue:
         for position, wanted in enumerate(request.files):
             later_hop = request.job_type is JobType.MULTI_HOP and position > 0
             self._file_ids += 1
-            self._rows[self._file_ids] = _Row(
+            self._rows[self._file_ids] = QueueRow(
                 job_id=request.job_id,
                 position=position,
+                lanes=self._storages.lanes(wanted.sources, wanted.destination, wanted.activity),
                 file=TransferFile(
                     file_id=self._file_ids,
                     request=wanted,
@@ -232,7 +263,7 @@ class MemoryTransferQueue:
                 return job_id
         return None
 
-    def _rows_of(self, *job_ids: UUID) -> Iterator[_Row]:
+    def _rows_of(self, *job_ids: UUID) -> Iterator[QueueRow]:
         return (row for row in list(self._rows.values()) if row.job_id in job_ids)
 
     def _job(self, job_id: UUID) -> TransferJob:
@@ -245,7 +276,7 @@ class MemoryTransferQueue:
             files=tuple(row.file for row in self._rows_of(job_id)),
         )
 
-    def _claim(self, row: _Row, worker: int) -> Claim:
+    def _claim(self, row: QueueRow, worker: int) -> Claim:
         request = self._jobs[row.job_id][0]
         return Claim(
             file_id=row.file.file_id,
@@ -257,19 +288,21 @@ class MemoryTransferQueue:
             overwrite=request.overwrite,
             verify_checksum=request.verify_checksum,
             cancel_requested=row.file.cancel_requested,
+            lane=row.lane,
+            started_at=row.file.started_at,
         )
 
-    def _held(self, claim: Claim) -> _Row | None:
+    def _held(self, claim: Claim) -> QueueRow | None:
         row = self._rows.get(claim.file_id)
         held = row is not None and row.file.state is FileState.ACTIVE and row.claims == claim.number
         return row if held else None
 
-    def _begin_next_hop(self, row: _Row, now: datetime) -> None:
+    def _begin_next_hop(self, row: QueueRow, now: datetime) -> None:
         for other in self._rows_of(row.job_id):
             if other.position == row.position + 1 and other.file.state is FileState.NOT_USED:
                 self._change(other, FileState.SUBMITTED, due_at=now)
 
     @staticmethod
-    def _change(row: _Row, state: FileState, **values: object) -> None:
+    def _change(row: QueueRow, state: FileState, **values: object) -> None:
         check_transition(row.file.state, state)
         row.file = replace(row.file, state=state, **values)  # type: ignore[arg-type]

@@ -20,15 +20,23 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from dpps.adapters.sql.engine import database_errors
+from dpps.adapters.sql.transfer_claims import (
+    begin_claim,
+    lane_numbers,
+    lanes_of_storage,
+    next_file,
+    note_end,
+    read_lane,
+)
 from dpps.adapters.sql.transfer_rows import as_claim, as_job, file_values, job_values
 from dpps.adapters.sql.transfer_session import CHANNEL, SqlWorkerSession, held_by_a_dead_worker
 from dpps.adapters.sql.transfer_tables import file, history, job
+from dpps.data.transfers.lanes import StorageNames
 from dpps.data.transfers.records import Claim, JobRequest, QueueSummary, Settlement, TransferJob
 from dpps.data.transfers.states import FINAL_STATES, FileState, JobType, check_transition
 from dpps.domain.errors import Conflict
@@ -40,13 +48,8 @@ _SUBMISSION_LOCKS: Final = 0x73756266
 
 _UNFINISHED: Final = file.c.state.in_([FileState.SUBMITTED, FileState.ACTIVE])
 
-_CLAIM_SETTINGS: Final = text(
-    # A claim that is lost in a crash of the database is a claim that was not made.
-    "SELECT set_config('synchronous_commit', 'off', true),"
-    # The queue is walked along its index and left at the first free file. While statistics are young, as
-    # after a large submission, the planner would sort the whole queue instead: 13 ms a claim, not 3.
-    " set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)"
-)
+_CLAIM_RACES_MAX: Final = 5
+"""How often a claim looks again when the file that it chose was canceled meanwhile."""
 
 
 class SqlTransferQueue:
@@ -56,10 +59,16 @@ class SqlTransferQueue:
     ----------
     engine : sqlalchemy.Engine
         Of a migrated database.
+    storages : StorageNames, optional
+        The storages that are known by name.
+    vo : str
+        Whose activity shares count.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, storages: StorageNames | None = None, vo: str = "ctao") -> None:
         self._engine = engine
+        self._storages = storages or StorageNames()
+        self._vo = vo
 
     def enrol(self, number: int | None = None) -> SqlWorkerSession:
         """Begin to work, under a new number or under one's own of before a lost session."""
@@ -75,7 +84,9 @@ class SqlTransferQueue:
             if connection.scalar(new.returning(job.c.id)) is None:
                 _refuse_other_content(connection, request)
                 return request.job_id
-            connection.execute(insert(file), [_DEFAULTS | values for values in file_values(request, now)])
+            lanes = _lanes(connection, self._storages, request)
+            values = file_values(request, lanes, now)
+            connection.execute(insert(file), [_DEFAULTS | one for one in values])
             _notify(connection)
             return request.job_id
 
@@ -109,39 +120,41 @@ class SqlTransferQueue:
             return _jobs(connection, [job_id])[0]
 
     def claim(self, worker: int, now: datetime) -> Claim | None:
-        """Hand the due file of highest priority, then of lowest id, to one worker."""
-        other = file.alias("other")
-        being_written = exists().where(
-            other.c.destination == file.c.destination, other.c.state == FileState.ACTIVE.value
-        )
-        best = (
-            select(file.c.id)
-            .where(file.c.state == FileState.SUBMITTED.value, file.c.due_at <= now, ~being_written)
-            .order_by(file.c.priority.desc(), file.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=file)
-        )
+        """Hand the file whose turn it is to one worker, within the limits."""
         with self._transaction() as connection:
-            connection.execute(_CLAIM_SETTINGS)
-            claimed = _change(
-                connection,
-                [file.c.id == best.scalar_subquery()],
-                (FileState.SUBMITTED, FileState.ACTIVE),
-                now,
-                worker=worker,
-                claims=file.c.claims + 1,
-                started_at=now,
-            )
-            if not claimed:
-                return None
-            parent = connection.execute(select(job).where(job.c.id == claimed[0].job)).one()
-            return as_claim(parent, claimed[0], worker)
+            begin_claim(connection)
+            for _ in range(_CLAIM_RACES_MAX):
+                chosen = next_file(connection, self._vo, now)
+                if chosen is None:
+                    return None
+                claimed = _change(
+                    connection,
+                    [file.c.id == chosen],
+                    (FileState.SUBMITTED, FileState.ACTIVE),
+                    now,
+                    worker=worker,
+                    claims=file.c.claims + 1,
+                    started_at=now,
+                )
+                if claimed:
+                    parent = connection.execute(select(job).where(job.c.id == claimed[0].job)).one()
+                    lane = read_lane(connection, claimed[0].lane)
+                    return as_claim(parent, claimed[0], worker, lane)
+            return None
 
     def settle(self, claim: Claim, settlement: Settlement, now: datetime) -> bool:
         """End a claim; False, and no change, when the claim was lost to another worker."""
         with self._transaction() as connection:
             held = connection.execute(
-                select(file.c.cancel_requested, file.c.due_at, file.c.position, job.c.id, job.c.type)
+                select(
+                    file.c.cancel_requested,
+                    file.c.due_at,
+                    file.c.position,
+                    file.c.lane,
+                    file.c.lanes,
+                    job.c.id,
+                    job.c.type,
+                )
                 .join(job)
                 .where(*_held(claim))
                 .with_for_update(of=file)
@@ -161,7 +174,9 @@ class SqlTransferQueue:
             }
             if settlement.source_position is not None:
                 values["source_position"] = settlement.source_position
+                values["lane"] = held.lanes[settlement.source_position]
             _change(connection, _held(claim), (FileState.ACTIVE, state), now, reason=reason, **values)
+            note_end(connection, held.lane, claim, settlement, now)
             if state is FileState.SUBMITTED:
                 _notify(connection)
             if state is FileState.FINISHED and held.type == JobType.MULTI_HOP:
@@ -205,6 +220,20 @@ class SqlTransferQueue:
             active=active.files if active else 0,
             next_due_at=waiting.due if waiting else None,
         )
+
+    def cancel_for_storage(self, storage: str, reason: str, now: datetime) -> int:
+        """Cancel what waits to be moved from or to a storage; return how many files."""
+        with self._transaction() as connection:
+            numbers = lanes_of_storage(connection, storage)
+            canceled = _change(
+                connection,
+                [file.c.lane.in_(numbers)],
+                (FileState.SUBMITTED, FileState.CANCELED),
+                now,
+                reason=reason,
+                finished_at=now,
+            )
+            return len(canceled)
 
     def purge(self, before: datetime) -> int:
         """Forget jobs that were submitted before a time and have nothing unfinished."""
@@ -294,6 +323,13 @@ def _jobs(connection: Connection, job_ids: Sequence[UUID]) -> list[TransferJob |
     for row in connection.execute(chosen):
         files[row.job].append(row)
     return [as_job(parents[job_id], files[job_id]) if job_id in parents else None for job_id in job_ids]
+
+
+def _lanes(connection: Connection, storages: StorageNames, request: JobRequest) -> list[list[int]]:
+    """Return, for each file, the number of the lane from each of its sources."""
+    wanted = [storages.lanes(one.sources, one.destination, one.activity) for one in request.files]
+    numbers = lane_numbers(connection, [lane for lanes in wanted for lane in lanes])
+    return [[numbers[lane] for lane in lanes] for lanes in wanted]
 
 
 def _notify(connection: Connection) -> None:

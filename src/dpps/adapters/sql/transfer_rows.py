@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from dpps.data.transfers.lanes import Lane
 from dpps.data.transfers.records import Claim, FileRequest, JobRequest, TransferFile, TransferJob
 from dpps.data.transfers.states import FileState, JobType
 from dpps.domain.files import FileContent
@@ -28,8 +29,8 @@ def job_values(request: JobRequest, now: datetime) -> dict[str, Any]:
     }
 
 
-def file_values(request: JobRequest, now: datetime) -> list[dict[str, Any]]:
-    """Return the columns of the files of a new job."""
+def file_values(request: JobRequest, lanes: Sequence[Sequence[int]], now: datetime) -> list[dict[str, Any]]:
+    """Return the columns of the files of a new job, given the lanes of each file's sources."""
     return [
         {
             "job": request.job_id,
@@ -46,8 +47,10 @@ def file_values(request: JobRequest, now: datetime) -> list[dict[str, Any]]:
                 else FileState.SUBMITTED
             ).value,
             "due_at": now,
+            "lane": numbers[0],
+            "lanes": list(numbers),
         }
-        for position, wanted in enumerate(request.files)
+        for position, (wanted, numbers) in enumerate(zip(request.files, lanes, strict=True))
     ]
 
 
@@ -62,7 +65,7 @@ def as_job(job: Row[Any], files: Sequence[Row[Any]]) -> TransferJob:
     )
 
 
-def as_claim(job: Row[Any], file: Row[Any], worker: int) -> Claim:
+def as_claim(job: Row[Any], file: Row[Any], worker: int, lane: Lane) -> Claim:
     """Return the claim that a worker just made on a file."""
     return Claim(
         file_id=file.id,
@@ -74,6 +77,8 @@ def as_claim(job: Row[Any], file: Row[Any], worker: int) -> Claim:
         overwrite=job.overwrite,
         verify_checksum=job.verify_checksum,
         cancel_requested=file.cancel_requested,
+        lane=lane,
+        started_at=file.started_at,
     )
 
 

@@ -1,4 +1,4 @@
-"""Tables of the schema ``transfers``; revision 0001 makes them."""
+"""Tables of the schema ``transfers``; revisions 0001 and 0004 make them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-__all__ = ["SCHEMA", "file", "history", "job", "worker_number"]
+__all__ = [
+    "SCHEMA",
+    "attempt",
+    "breaker",
+    "file",
+    "history",
+    "hold",
+    "job",
+    "lane",
+    "limits",
+    "worker_number",
+]
 
 SCHEMA = "transfers"
 
@@ -35,6 +46,15 @@ job = Table(
     Column("metadata", JSONB, nullable=False),
     Column("fingerprint", Text, nullable=False),
     Column("submitted_at", DateTime(timezone=True), nullable=False),
+)
+
+lane = Table(
+    "lane",
+    _tables,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("activity", Text, nullable=False),
 )
 
 file = Table(
@@ -61,6 +81,8 @@ file = Table(
     Column("finished_at", DateTime(timezone=True)),
     Column("found_size_bytes", BigInteger),
     Column("found_adler32", Text),
+    Column("lane", Integer, ForeignKey(lane.c.id), nullable=False),
+    Column("lanes", ARRAY(Integer), nullable=False),
 )
 
 history = Table(
@@ -72,4 +94,50 @@ history = Table(
     Column("old_state", Text, nullable=False),
     Column("new_state", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    _tables,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("file", BigInteger, ForeignKey(file.c.id), nullable=False),
+    Column("lane", Integer, ForeignKey(lane.c.id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True), nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("outcome", Text, nullable=False),
+    Column("failure", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+limits = Table(
+    "limits",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("document", JSONB, nullable=False),
+    Column("served", JSONB, nullable=False),
+)
+
+breaker = Table(
+    "breaker",
+    _tables,
+    Column("storage", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("rests_until", DateTime(timezone=True)),
+)
+
+hold = Table(
+    "hold",
+    _tables,
+    Column("kind", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("held_by", Text, nullable=False),
+    Column("held_at", DateTime(timezone=True), nullable=False),
+    Column("remembered", JSONB, nullable=False),
 )

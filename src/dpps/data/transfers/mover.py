@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from dpps.data.transfers.decisions import Failure, FailureClass, decide
+from dpps.data.transfers.decisions import decide
+from dpps.data.transfers.failures import End, Failure, FailureClass
 from dpps.data.transfers.ports import TransferStorage
 from dpps.data.transfers.records import Claim, Settlement
 from dpps.data.transfers.states import FileState
-from dpps.domain.errors import DppsError, InvalidInput, NotFound, StorageFull
+from dpps.domain.errors import DppsError, InvalidInput, NotAuthorized, NotFound, StorageFull, Unavailable
 from dpps.domain.files import FileContent
 
 __all__ = ["Abandoned", "AttemptFailed", "attempt", "failure_of", "transfer"]
@@ -87,14 +88,19 @@ def failure_of(error: DppsError, claim: Claim) -> Failure:
     """Return the class of an error that an attempt ended with."""
     if isinstance(error, AttemptFailed):
         return error.failure
-    kind = _kind(error, at_source=error.identifiers.get("url") in claim.request.sources)
-    return Failure(kind=kind, reason=f"{kind.value}: {error.message}", permanent=not error.retryable)
+    end = End.SOURCE if error.identifiers.get("url") in claim.request.sources else End.DESTINATION
+    kind = _kind(error, end)
+    return Failure(kind=kind, reason=f"{kind.value}: {error.message}", permanent=not error.retryable, end=end)
 
 
-def _kind(error: DppsError, *, at_source: bool) -> FailureClass:
+def _kind(error: DppsError, end: End) -> FailureClass:
     if isinstance(error, InvalidInput):
         return FailureClass.UNSUPPORTED
-    if at_source:
+    if isinstance(error, NotAuthorized) or error.code == "storage-access-denied":
+        return FailureClass.PERMISSION
+    if isinstance(error, Unavailable):
+        return FailureClass.NETWORK
+    if end is End.SOURCE:
         return FailureClass.SOURCE_MISSING if isinstance(error, NotFound) else FailureClass.SOURCE_READ
     return FailureClass.DESTINATION_FULL if isinstance(error, StorageFull) else FailureClass.DESTINATION_WRITE
 
@@ -149,6 +155,7 @@ def _check(claim: Claim, read: FileContent, written: FileContent) -> None:
         raise AttemptFailed(
             Failure(
                 kind=FailureClass.SOURCE_CHECKSUM,
+                end=End.SOURCE,
                 reason=f"SOURCE CHECKSUM MISMATCH: {claim.source} holds {read.size_bytes} bytes, adler32 "
                 f"{read.adler32}; asked for {asked}",
             )

@@ -76,9 +76,11 @@ class TransferQueue(Protocol):
         ...
 
     def claim(self, worker: int, now: datetime) -> Claim | None:
-        """Hand the due file of highest priority, then of lowest id, to one worker; None when none is due.
+        """Hand a due file to one worker; None when none may start now.
 
-        A file whose destination is being written waits.
+        The file of highest priority, then of lowest id, of the activity whose turn it is; without shares
+        all activities are one. A file whose destination is being written waits, and so does one whose
+        storage is banned or rests, or whose link or storage has as many files moving as its limit says.
         """
         ...
 
@@ -103,6 +105,14 @@ class TransferQueue(Protocol):
 
     def summary(self) -> QueueSummary:
         """Return figures of the whole queue."""
+        ...
+
+    def cancel_for_storage(self, storage: str, reason: str, now: datetime) -> int:
+        """Cancel what waits to be moved from or to what a storage's name means; return how many files.
+
+        What an interrupted attempt left there is removed by the next transfer to that name, or found by the
+        audit: a storage that is banned is not touched.
+        """
         ...
 
     def purge(self, before: datetime) -> int:

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from dpps.data.transfers.failures import Failure
+from dpps.data.transfers.lanes import DEFAULT_ACTIVITY, UNKNOWN_LANE, Lane
 from dpps.data.transfers.states import FINAL_STATES, FileState, JobState, JobType, job_state
 from dpps.domain.files import FileContent
 
@@ -26,6 +28,8 @@ class FileRequest:
     size_bytes: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """The client's own, given back unchanged."""
+    activity: str = DEFAULT_ACTIVITY
+    """Why it is moved, in the client's words; activities share the mover by their weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +127,9 @@ class Claim:
     overwrite: bool
     verify_checksum: bool
     cancel_requested: bool
+    lane: Lane = UNKNOWN_LANE
+    """The storages between which it moves."""
+    started_at: datetime | None = None
 
     @property
     def source(self) -> str:
@@ -148,6 +155,8 @@ class Settlement:
     counted: bool = True
     """Whether this was an attempt; a worker that stops gives its file back uncounted."""
     found: FileContent | None = None
+    failure: Failure | None = None
+    """What ended the attempt, when that was a failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

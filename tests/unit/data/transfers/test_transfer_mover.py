@@ -15,7 +15,7 @@ from dpps.data.transfers.decisions import FailureClass
 from dpps.data.transfers.mover import Abandoned, transfer
 from dpps.data.transfers.records import Claim, FileRequest, Settlement
 from dpps.data.transfers.states import FileState
-from dpps.domain.errors import DppsError, StorageFull, Unavailable
+from dpps.domain.errors import Conflict, DppsError, NotAuthorized, StorageFull, Unavailable
 from dpps.domain.files import FileContent
 
 SOURCE, DESTINATION = "memory://a/x", "memory://b/x"
@@ -146,11 +146,13 @@ def test_bytes_damaged_on_the_way_are_copied_again(storage: MemoryStorage) -> No
     ("error", "kind", "state"),
     [
         (StorageFull("full", url=DESTINATION), FailureClass.DESTINATION_FULL, FileState.SUBMITTED),
-        (Unavailable("broken", url=DESTINATION), FailureClass.DESTINATION_WRITE, FileState.SUBMITTED),
-        (Unavailable("broken", url=SOURCE), FailureClass.SOURCE_READ, FileState.SUBMITTED),
+        (Conflict("in the way", url=DESTINATION), FailureClass.DESTINATION_WRITE, FileState.FAILED),
+        (Unavailable("no answer", url=DESTINATION), FailureClass.NETWORK, FileState.SUBMITTED),
+        (Unavailable("no answer", url=SOURCE), FailureClass.NETWORK, FileState.SUBMITTED),
+        (NotAuthorized("who are you", url=SOURCE), FailureClass.PERMISSION, FileState.FAILED),
         (
-            Unavailable("denied", url=SOURCE, retryable=False),
-            FailureClass.SOURCE_READ,
+            Unavailable("denied", url=SOURCE, retryable=False, code="storage-access-denied"),
+            FailureClass.PERMISSION,
             FileState.FAILED,
         ),
     ],
