@@ -7,12 +7,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from dpps.testing.xrootd_servers import XrootdServers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +61,19 @@ def running_system(state_root: Path) -> Iterator[RunningSystem]:
         yield RunningSystem(folder=folder, instance=Instance.load(folder))
     finally:
         stop(folder, report=lambda _service: None)
+
+
+@pytest.fixture(scope="session")
+def xrootd_servers(state_root: Path) -> Iterator[XrootdServers]:
+    """Two storage servers, without the rest of a system."""
+    from dpps.ops.xrootd import xrootd_program
+    from dpps.testing.xrootd_servers import XrootdServers
+
+    if xrootd_program() is None:
+        pytest.skip("xrootd is not installed (scripts/install-debian-packages)")
+    servers = XrootdServers(StateFolder(state_root / "xrootd-servers"))
+    try:
+        servers.start_all()
+        yield servers
+    finally:
+        servers.stop_all()

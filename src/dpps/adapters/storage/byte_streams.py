@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -14,7 +16,15 @@ from dpps.adapters.storage.file_errors import file_errors
 from dpps.domain.errors import Conflict
 from dpps.domain.files import FileContent
 
-__all__ = ["copy_bytes", "open_regular", "read_content", "sync_folder"]
+__all__ = [
+    "CHUNK_BYTES",
+    "copy_bytes",
+    "open_local",
+    "open_regular",
+    "read_content",
+    "sync_folder",
+    "write_chunks",
+]
 
 CHUNK_BYTES: Final = 1024 * 1024
 
@@ -99,6 +109,58 @@ def copy_bytes(
             return content
 
 
+@contextmanager
+def open_local(path: Path, name: str | None = None) -> Iterator[tuple[Iterator[bytes], int]]:
+    """Give the chunks of a file and its length in bytes.
+
+    Raises
+    ------
+    DppsError
+        When it cannot be read.
+    """
+    shown = name or str(path)
+    with file_errors(shown):
+        stream = open_regular(path)
+    with stream:
+        yield _chunks(stream, shown), os.fstat(stream.fileno()).st_size
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes], name: str | None = None) -> FileContent:
+    """Write a file under a temporary name, then rename; return what was written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; its folder is made, and a file of that name is replaced.
+    chunks : iterable of bytes
+        The content; an error that it raises leaves nothing behind.
+    name : str, optional
+        What errors call the file; its path by default.
+    """
+    shown = name or str(path)
+    temporary = path.with_name(f".dpps-{uuid.uuid4().hex}")
+    size_bytes, checksum = 0, zlib.adler32(b"")
+    try:
+        with file_errors(shown):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = temporary.open("xb")
+        with writer:
+            for chunk in chunks:
+                with file_errors(shown):
+                    writer.write(chunk)
+                size_bytes += len(chunk)
+                checksum = zlib.adler32(chunk, checksum)
+            with file_errors(shown):
+                writer.flush()
+                os.fsync(writer.fileno())
+        with file_errors(shown):
+            temporary.replace(path)
+            sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return FileContent(size_bytes=size_bytes, adler32=f"{checksum:08x}")
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder safe on disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -106,6 +168,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _chunks(stream: FileIO, name: str) -> Iterator[bytes]:
+    while True:
+        with file_errors(name):
+            chunk = stream.read(CHUNK_BYTES)
+        if not chunk:
+            return
+        yield chunk
 
 
 def _drain(

@@ -6,11 +6,17 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from dpps.adapters.storage.byte_streams import copy_bytes, read_content, sync_folder
+from dpps.adapters.storage.byte_streams import (
+    copy_bytes,
+    open_local,
+    read_content,
+    sync_folder,
+    write_chunks,
+)
 from dpps.adapters.storage.file_errors import file_errors, mapped_file_error
 from dpps.adapters.storage.file_urls import FileUrls
 from dpps.domain.errors import Conflict, DamagedFile, NotFound
@@ -131,6 +137,26 @@ class PosixStorage:
         read = copy_bytes(source, temporary, names=(source_url, destination_url), proceed=proceed)
         return read, read_content(temporary, name=destination_url, proceed=proceed)
 
+    def read_chunks(self, url: str) -> Iterator[bytes]:
+        """Yield the bytes of a file, to its end."""
+        with open_local(self._urls.path(url), url) as (chunks, _):
+            yield from chunks
+
+    def write_aside(self, url: str, token: str, chunks: Iterable[bytes], size_bytes: int) -> FileContent:
+        """Write bytes of a known length under a temporary name; return what was read back.
+
+        Raises
+        ------
+        DamagedFile
+            When other bytes were read back than written, or more or fewer came than announced.
+        """
+        temporary = _temporary(self._urls.path(url), token)
+        given = write_chunks(temporary, chunks, url)
+        written = read_content(temporary, name=url)
+        if written != given or written.size_bytes != size_bytes:
+            raise _damaged(url, f"{given} (announced: {size_bytes} bytes)", written)
+        return written
+
     def publish(self, destination_url: str, token: str) -> None:
         """Give the copy its final name, in place of any file that has it."""
         destination = self._urls.path(destination_url)
@@ -155,19 +181,23 @@ def _copy_and_replace(source: Path, destination: Path, *, names: tuple[str, str]
         read = copy_bytes(source, temporary, names=names)
         written = read_content(temporary, name=names[1])
         if written != read:
-            raise DamagedFile(
-                f"{names[1]} was not written as {names[0]} reads: {written} instead of {read}",
-                code="copy-damaged",
-                next_step="try again; if it happens again check memory and disk of this machine",
-                retryable=True,
-                url=names[1],
-            )
+            raise _damaged(names[1], str(read), written)
         with file_errors(names[1]):
             temporary.replace(destination)
             sync_folder(destination.parent)
     finally:
         temporary.unlink(missing_ok=True)
     return written
+
+
+def _damaged(url: str, given: str, written: FileContent) -> DamagedFile:
+    return DamagedFile(
+        f"{url} was not written as it was read: {written} instead of {given}",
+        code="copy-damaged",
+        next_step="try again; if it happens again check memory and disk of this machine",
+        retryable=True,
+        url=url,
+    )
 
 
 def _refuse_another_file(source: Path, destination: Path, destination_url: str) -> None:

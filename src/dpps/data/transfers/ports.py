@@ -125,7 +125,7 @@ class TransferStorage(Storage, Protocol):
 
     def copy_aside(
         self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]
-    ) -> tuple[FileContent, FileContent]:
+    ) -> tuple[FileContent | None, FileContent]:
         """Copy to a temporary name that belongs to the token; replace a leftover of the same token.
 
         Parameters
@@ -139,8 +139,9 @@ class TransferStorage(Storage, Protocol):
 
         Returns
         -------
-        tuple of two FileContent
-            What was read at the source, and what was read back at the destination.
+        tuple of FileContent or None, and FileContent
+            What was read at the source, None where the bytes went from one storage to the other without
+            passing through us, and what was read back at the destination.
 
         Raises
         ------

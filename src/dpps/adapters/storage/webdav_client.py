@@ -1,0 +1,126 @@
+"""HTTP requests to storage servers: TLS verified, one credential, connections kept."""
+
+from __future__ import annotations
+
+import ssl
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from dpps.adapters.storage.credentials import Credentials
+from dpps.adapters.storage.server_errors import server_errors, status_error
+from dpps.adapters.storage.server_urls import Address
+
+__all__ = ["WebdavClient"]
+
+_CONNECT_SECONDS: Final = 10.0
+_SILENT_SECONDS: Final = 60.0
+"""Longest silence within one answer; reading at the server's side of a checksum included."""
+_CONNECTIONS: Final = 64
+_LONGEST_COMPLAINT: Final = 4096
+
+Content = Iterator[bytes] | bytes | None
+
+
+class WebdavClient:
+    """Makes single requests; safe to share between threads.
+
+    Parameters
+    ----------
+    authority : pathlib.Path
+        PEM file of the certificate authority that servers must be certified by; no other is trusted.
+    credentials : Credentials
+        What is shown to the servers.
+    silent_seconds : float
+        Longest silence within one answer.
+
+    Attributes
+    ----------
+    close : callable
+        Closes all connections; called by itself when nobody uses the client any more.
+    """
+
+    def __init__(
+        self, authority: Path, credentials: Credentials, *, silent_seconds: float = _SILENT_SECONDS
+    ) -> None:
+        self.credentials = credentials
+        self._http = httpx.Client(
+            verify=ssl.create_default_context(cafile=str(authority)),
+            # Otherwise variables of the environment could send our tokens through a stranger's proxy.
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(silent_seconds, connect=_CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+        )
+
+        # Storages have no end of their own: the last user's going closes the connections.
+        self.close = weakref.finalize(self, self._http.close)
+
+    def request(
+        self,
+        method: str,
+        address: Address,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: Content = None,
+        accept: frozenset[int] = frozenset(),
+    ) -> httpx.Response:
+        """Make a request and read the answer.
+
+        Parameters
+        ----------
+        method : str
+            HTTP or WebDAV method.
+        address : Address
+            Of what.
+        headers : mapping, optional
+            Besides the credential.
+        content : iterator of bytes, optional
+            Body.
+        accept : frozenset of int
+            Statuses of failure that the caller deals with.
+
+        Raises
+        ------
+        DppsError
+            With the identifier ``url``.
+        """
+        with server_errors(address.url):
+            response = self._http.request(
+                method, address.https, headers=self._headers(headers), content=content
+            )
+        if not response.is_success and response.status_code not in accept:
+            raise status_error(response.status_code, response.text, address.url)
+        return response
+
+    @contextmanager
+    def stream(
+        self, method: str, address: Address, *, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        """Make a request and let the caller read the answer; leaving early closes the connection.
+
+        Raises
+        ------
+        DppsError
+            With the identifier ``url``.
+        """
+        with (
+            server_errors(address.url),
+            self._http.stream(method, address.https, headers=self._headers(headers)) as response,
+        ):
+            if not response.is_success:
+                complaint = response.read()[:_LONGEST_COMPLAINT]
+                raise status_error(response.status_code, complaint.decode(errors="replace"), address.url)
+            yield response
+
+    def _headers(self, others: Mapping[str, str] | None) -> dict[str, str]:
+        # No compression: what is counted and checksummed are the bytes on disk.
+        headers = {"Accept-Encoding": "identity", **(others or {})}
+        token = self.credentials.bearer()
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return headers

@@ -1,0 +1,161 @@
+"""The storages of one system, as each of its services may use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from dpps.composition.instance import Instance
+from dpps.composition.state import StateFolder
+from dpps.data.transfers.ports import TransferStorage
+from dpps.domain.errors import InvalidInput, NotFound
+
+__all__ = [
+    "STORAGE_ISSUER",
+    "STORAGE_SERVICES",
+    "build_job_storage",
+    "build_storage",
+    "ensure_issuer",
+    "storage_authority",
+    "storage_token",
+]
+
+STORAGE_ISSUER: Final = "https://dpps.invalid/storage"
+"""Name of the issuer of this system's tokens; no address: servers are given its public key."""
+_SECRET: Final = "storage-issuer"  # noqa: S105 - the name of the secret, not the secret
+_FILE_PREFIX: Final = "file://localhost"
+
+STORAGE_SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "owner": ("storage.read:/", "storage.modify:/{vo}"),
+    "ingest": ("storage.read:/{vo}", "storage.modify:/{vo}"),
+    "transfers": ("storage.read:/{vo}", "storage.modify:/{vo}"),
+    "workload": ("storage.read:/{vo}", "storage.modify:/{vo}"),
+    "catalogue": ("storage.read:/{vo}", "storage.modify:/{vo}"),
+    "preservation": ("storage.read:/{vo}",),
+    "reader": ("storage.read:/{vo}",),
+    "job": ("storage.read:/{vo}", "storage.modify:/{vo}/tmp"),
+}
+"""What each service may do at the storages (WLCG token profile). ``owner`` is whoever holds the state
+folder; ``catalogue`` deletes what no rule wants; a job writes below the temporary folder only."""
+
+
+def storage_authority(folder: StateFolder) -> Path:
+    """Return the PEM file of the authority that certifies the storages of a system."""
+    return folder.root / "certificates" / "authority" / "certificate.pem"
+
+
+def ensure_issuer(folder: StateFolder) -> dict[str, Any]:
+    """Return the public keys of the issuer of storage tokens (JSON Web Key Set); made on first use."""
+    from joserfc.jwk import ECKey
+
+    try:
+        key = ECKey.import_key(folder.secret(_SECRET))
+    except NotFound:
+        key = ECKey.generate_key("P-256", auto_kid=True)
+        folder.set_secret(_SECRET, key.as_pem(private=True).decode())
+    public = {**key.as_dict(private=False), "kid": key.thumbprint(), "alg": "ES256", "use": "sig"}
+    return {"keys": [public]}
+
+
+def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorage:
+    """Return access to all storages of a system, with the credential of one service.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The system.
+    service : str
+        One of `STORAGE_SERVICES`.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When the folder holds no system, or there is no such service.
+    """
+    instance = Instance.load(folder)
+    prefixes = [site.url_prefix for site in instance.sites]
+    if not any(_is_server(prefix) for prefix in prefixes):
+        return _storage(prefixes, None, None)
+    from dpps.adapters.storage.credentials import LocalTokens
+
+    tokens = LocalTokens(folder.secret(_SECRET), STORAGE_ISSUER, service, _scopes(service, instance.vo))
+    return _storage(prefixes, storage_authority(folder), tokens)
+
+
+def storage_token(
+    folder: StateFolder, service: str, *, lifetime_seconds: int, subject: str | None = None
+) -> str:
+    """Return a token for the storages, to be given away: into the bundle of a job, or to a person.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The system.
+    service : str
+        One of `STORAGE_SERVICES`, whose rights it has.
+    lifetime_seconds : int
+        How long it is valid.
+    subject : str, optional
+        Whom the storages shall write into their logs; the service by default.
+    """
+    from dpps.adapters.storage.credentials import mint_token
+
+    return mint_token(
+        folder.secret(_SECRET),
+        issuer=STORAGE_ISSUER,
+        subject=subject or service,
+        scopes=_scopes(service, Instance.load(folder).vo),
+        lifetime_seconds=lifetime_seconds,
+    )
+
+
+def build_job_storage(
+    servers: Sequence[str] = (), authority: Path | None = None, token: str | None = None
+) -> TransferStorage:
+    """Return a worker's access to storages, made of what its bundle says alone.
+
+    Parameters
+    ----------
+    servers : sequence of str
+        URL prefixes of storage servers; ``file://`` works without.
+    authority : pathlib.Path, optional
+        PEM file of the authority that certifies the servers.
+    token : str, optional
+        Bearer token of the job.
+    """
+    from dpps.adapters.storage.credentials import GivenToken, NoCredentials
+
+    return _storage(servers, authority, GivenToken(token) if token else NoCredentials())
+
+
+def _scopes(service: str, vo: str) -> list[str]:
+    try:
+        return [scope.format(vo=vo) for scope in STORAGE_SERVICES[service]]
+    except KeyError:
+        raise InvalidInput(
+            f"no service {service!r} has a credential at the storages",
+            code="storage-service-unknown",
+            next_step=f"choose from: {', '.join(STORAGE_SERVICES)}",
+        ) from None
+
+
+def _is_server(prefix: str) -> bool:
+    return not prefix.startswith("file:")
+
+
+def _storage(prefixes: Sequence[str], authority: Path | None, credentials: Any) -> TransferStorage:
+    from dpps.adapters.storage.by_scheme import StorageByScheme
+    from dpps.adapters.storage.posix import PosixStorage
+
+    roots = [Path(one.removeprefix(_FILE_PREFIX)) for one in prefixes if one.startswith(_FILE_PREFIX)]
+    posix = PosixStorage(roots)
+    if authority is None:
+        return posix
+    from dpps.adapters.storage.server_urls import server_of
+    from dpps.adapters.storage.webdav import WebdavStorage
+    from dpps.adapters.storage.webdav_client import WebdavClient
+
+    servers = [server_of(one) for one in prefixes if _is_server(one)]
+    webdav = WebdavStorage(WebdavClient(authority, credentials), servers)
+    return StorageByScheme({"file": posix, "davs": webdav, "https": webdav})

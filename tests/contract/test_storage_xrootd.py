@@ -1,0 +1,198 @@
+"""Storage on XRootD servers keeps the storage contract, and shows its bytes to nobody else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dpps.composition.storage import storage_authority, storage_token
+from dpps.data.transfers.ports import TransferStorage
+from dpps.domain.errors import Conflict, InvalidInput, NotAuthorized, Unavailable
+from dpps.ops.certificates import ensure_authority
+from dpps.testing.storage_contract import StorageContract, content_of
+from dpps.testing.xrootd_servers import XrootdServers
+
+pytestmark = pytest.mark.xrootd
+
+
+@dataclass
+class RawServer:
+    """The folder that a server shows, looked at from the inside."""
+
+    root: Path
+    prefix: str
+
+    def put(self, name: str, data: bytes) -> str:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        owner = self.root.stat()
+        for made in (path, *path.parents[: len(Path(name).parts) - 1]):
+            os.chown(made, owner.st_uid, owner.st_gid)
+        return self.url(name)
+
+    def get(self, name: str) -> bytes | None:
+        path = self.root / name
+        return path.read_bytes() if path.exists() else None
+
+    def everything(self) -> set[str]:
+        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
+
+    def url(self, name: str) -> str:
+        return f"{self.prefix}/{name}"
+
+    def empty(self) -> None:
+        for path in self.root.iterdir():
+            shutil.rmtree(path)
+
+
+@pytest.fixture
+def raw(xrootd_servers: XrootdServers) -> Iterator[RawServer]:
+    raw = RawServer(xrootd_servers.raw("NEAR"), xrootd_servers.prefix("NEAR"))
+    yield raw
+    raw.empty()
+
+
+class TestWebdavStorage(StorageContract):
+    @pytest.fixture
+    def storage(self, raw: RawServer, xrootd_servers: XrootdServers) -> TransferStorage:
+        return xrootd_servers.storage()
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "davs://127.0.0.1:1/ctao/a.dat",
+            "davs://user@{server}/ctao/a.dat",
+            "http://{server}/ctao/a.dat",
+            "davs://{server}",
+            "davs://{server}/ctao/%2e%2e/a.dat",
+            "davs://{server}/ctao/a.dat?authz=x",
+            "davs://{server}/ctao/a\nb",
+        ],
+    )
+    def test_refuses_urls_that_are_not_ours(
+        self, storage: TransferStorage, xrootd_servers: XrootdServers, url: str
+    ) -> None:
+        with pytest.raises(InvalidInput):
+            storage.size_bytes(url.format(server=xrootd_servers.prefix("NEAR").removeprefix("davs://")))
+
+    def test_a_folder_is_no_file(self, storage: TransferStorage, raw: RawServer) -> None:
+        raw.put("ctao/dpps/a.dat", b"x")
+        for act in (storage.size_bytes, storage.delete):
+            with pytest.raises(Conflict):
+                act(raw.url("ctao/dpps"))
+        assert raw.everything() == {"ctao/dpps/a.dat"}
+
+    def test_temporary_names_are_not_listed(self, storage: TransferStorage, raw: RawServer) -> None:
+        url = raw.put("ctao/dpps/a.dat", b"x")
+        raw.put("ctao/dpps/.dpps-token", b"half")
+
+        assert list(storage.list_files(raw.url("ctao"))) == [url]
+
+
+def test_rotten_bytes_are_found_though_the_server_remembers_a_checksum(
+    raw: RawServer, xrootd_servers: XrootdServers, tmp_path: Path
+) -> None:
+    storage, url = xrootd_servers.storage(), raw.url("ctao/dpps/a.dat")
+    (tmp_path / "a.dat").write_bytes(bytes(1000))
+    good = storage.upload(tmp_path / "a.dat", url)
+    path = raw.root / "ctao/dpps/a.dat"
+    before = path.stat()
+
+    with path.open("r+b") as stream:
+        stream.seek(500)
+        stream.write(b"\x01")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert "XrdCks.adler32" in " ".join(os.listxattr(path))
+    assert storage.read_back(url) == content_of(path.read_bytes()) != good
+
+
+def test_the_archive_opens_to_those_who_may(
+    raw: RawServer, xrootd_servers: XrootdServers, tmp_path: Path
+) -> None:
+    product, kept = tmp_path / "a.dat", raw.put("ctao/acada/kept.dat", b"kept")
+    product.write_bytes(b"x")
+    for service in ("ingest", "transfers", "workload"):
+        xrootd_servers.storage(service).upload(product, raw.url(f"ctao/acada/{service}.dat"))
+    for service in ("reader", "preservation", "job"):
+        storage = xrootd_servers.storage(service)
+        assert storage.read_back(kept) == content_of(b"kept")
+        for forbidden in (
+            lambda storage=storage: storage.upload(product, raw.url("ctao/acada/new.dat")),
+            lambda storage=storage: storage.upload(product, kept),
+            lambda storage=storage: storage.delete(kept),
+            lambda storage=storage: storage.rename(kept, raw.url("ctao/acada/moved.dat")),
+        ):
+            with pytest.raises(NotAuthorized) as refused:
+                forbidden()
+            assert refused.value.next_step
+    xrootd_servers.storage("job").upload(product, raw.url("ctao/tmp/p/1/a.dat"))
+    with pytest.raises(NotAuthorized):
+        xrootd_servers.storage("reader").upload(product, raw.url("ctao/tmp/p/1/b.dat"))
+
+    assert raw.get("ctao/acada/kept.dat") == b"kept"
+    written = {"ctao/acada/ingest.dat", "ctao/acada/transfers.dat", "ctao/acada/workload.dat"}
+    assert raw.everything() == {"ctao/acada/kept.dat", "ctao/tmp/p/1/a.dat", *written}
+
+
+@pytest.mark.parametrize("token", [None, "x", "over", "altered"])
+def test_strangers_are_refused(
+    raw: RawServer, xrootd_servers: XrootdServers, tmp_path: Path, token: str | None
+) -> None:
+    url = raw.put("ctao/acada/kept.dat", b"kept")
+    (tmp_path / "a.dat").write_bytes(b"x")
+    if token == "over":
+        token = storage_token(xrootd_servers.folder, "transfers", lifetime_seconds=-30)
+    elif token == "altered":
+        head, _, signature = storage_token(xrootd_servers.folder, "job", lifetime_seconds=60).split(".")
+        _, claims, _ = storage_token(xrootd_servers.folder, "transfers", lifetime_seconds=60).split(".")
+        token = f"{head}.{claims}.{signature}"
+    stranger = xrootd_servers.storage_of_a_stranger(token)
+
+    for forbidden in (
+        lambda: stranger.read_back(url),
+        lambda: stranger.size_bytes(url),
+        lambda: list(stranger.list_files(raw.url("ctao"))),
+        lambda: stranger.delete(url),
+        lambda: stranger.upload(tmp_path / "a.dat", raw.url("ctao/acada/new.dat")),
+        lambda: stranger.copy_aside(url, f"{xrootd_servers.prefix('FAR')}/ctao/a.dat", "1", lambda: None),
+    ):
+        with pytest.raises(NotAuthorized):
+            forbidden()
+    assert raw.everything() == {"ctao/acada/kept.dat"}
+
+
+def test_a_server_that_another_authority_certified_is_refused(
+    raw: RawServer, xrootd_servers: XrootdServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = raw.put("ctao/acada/kept.dat", b"kept")
+    other = ensure_authority(tmp_path / "other").certificate
+    # What the environment says changes nothing.
+    monkeypatch.setenv("SSL_CERT_FILE", str(storage_authority(xrootd_servers.folder)))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+
+    with pytest.raises(NotAuthorized) as refused:
+        xrootd_servers.storage_of_a_stranger("x", authority=other).size_bytes(url)
+    assert refused.value.code == "storage-untrusted"
+
+
+def test_a_server_that_is_down_may_be_asked_again(
+    raw: RawServer, xrootd_servers: XrootdServers, tmp_path: Path
+) -> None:
+    storage, url = xrootd_servers.storage(), raw.put("ctao/acada/kept.dat", b"kept")
+    assert storage.size_bytes(url) == 4
+    xrootd_servers.stop("NEAR")
+    try:
+        with pytest.raises(Unavailable) as down:
+            storage.read_back(url)
+    finally:
+        xrootd_servers.start("NEAR")
+
+    assert down.value.retryable
+    assert storage.read_back(url) == content_of(b"kept")
