@@ -192,6 +192,14 @@ def _holders(*attributes: str) -> Callable[[Asker, Wish], bool | None]:
     return decision
 
 
+def _make_scope(asker: Asker, wish: Wish) -> bool | None:
+    """Whoever writes a scope may make it, which exists.
+
+    The published ingest client makes its scope before every file, and goes on when it is told that it exists.
+    """
+    return True if wish.scopes and all(asker.may_write(scope) for scope in wish.scopes) else None
+
+
 def _auditor(asker: Asker, _wish: Wish) -> bool:
     return AUDITOR in asker.attributes
 
@@ -225,6 +233,7 @@ _DECISIONS: Mapping[str, Callable[[Asker, Wish], bool | None]] = {
         ("list_requests", "list_requests_history", "get_request_history_by_did", "list_transfer_limits"),
         _holders(INSPECTOR, OPERATOR, PRESERVER, AUDITOR),
     ),
+    "add_scope": _make_scope,
     "detach_dids": _detach,
     "add_rule": _add_rule,
     "set_tombstone": _release,

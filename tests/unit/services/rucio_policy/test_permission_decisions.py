@@ -61,6 +61,12 @@ def test_copies_of_unnamed_files_are_refused() -> None:
     assert decide(_asker(*WRITERS.values()), Wish(action="set_tombstone")) is False
 
 
+def test_a_scope_may_be_made_by_those_who_write_it() -> None:
+    assert decide(_asker(PUBLISHER), Wish(action="add_scope", scopes=("dpps",))) is True
+    for others in ("acada", "user.jane"):
+        assert decide(_asker(PUBLISHER), Wish(action="add_scope", scopes=(others,))) is None
+
+
 def test_rules_are_made_for_oneself_unlocked_and_where_one_may_write() -> None:
     wish = Wish(action="add_rule", scopes=("dpps",), accounts=("production",))
     assert decide(_PRODUCTION, wish) is True
