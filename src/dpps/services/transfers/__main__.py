@@ -54,16 +54,17 @@ def serve(parts: TransferParts) -> None:
     from dpps.services.transfers.crew import Crew
     from dpps.services.transfers.metrics import TransferMetrics
 
-    metrics = TransferMetrics(parts.queue)
+    metrics = TransferMetrics(parts.queue, parts.history)
     crew = Crew(
         parts.queue,
+        parts.limits,
         parts.storage,
         prepare=parts.prepare,
         workers=parts.settings.workers,
         memory=timedelta(days=parts.settings.memory_days),
         record=metrics.record,
     )
-    application = build_application(parts.queue, crew, metrics, parts.vo)
+    application = build_application(parts.queue, parts.limits, parts.history, crew, metrics, parts.vo)
     server = uvicorn.Server(
         uvicorn.Config(
             KnownCallers(application, parts.principal_of),

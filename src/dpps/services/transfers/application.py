@@ -14,11 +14,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from dpps.data.transfers.history import TransferHistory
+from dpps.data.transfers.limits import LimitsStore
 from dpps.data.transfers.ports import TransferQueue
 from dpps.data.transfers.records import TransferJob
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound, Unavailable
 from dpps.services.transfers.callers import CALLER
+from dpps.services.transfers.configuration import add_configuration
 from dpps.services.transfers.crew import Crew
+from dpps.services.transfers.listing import add_listing
 from dpps.services.transfers.messages import (
     FileAnswer,
     JobAnswer,
@@ -51,12 +55,21 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build_application(queue: TransferQueue, crew: Crew, metrics: TransferMetrics, vo: str) -> FastAPI:
+def build_application(
+    queue: TransferQueue,
+    limits: LimitsStore,
+    history: TransferHistory,
+    crew: Crew,
+    metrics: TransferMetrics,
+    vo: str,
+) -> FastAPI:
     """Return the application; its interface description is served at ``/openapi.json``."""
     application = FastAPI(title="dpps transfers", version="1", responses=_REFUSALS)
     _refuse_like_fts(application)
     _add_state(application, crew, metrics)
     _add_identity(application, vo)
+    add_configuration(application, limits, queue)
+    add_listing(application, queue, history, vo)
     _add_jobs(application, _Jobs(queue=queue, vo=vo))
     return application
 

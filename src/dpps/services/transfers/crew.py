@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from dpps.data.transfers.decisions import Failure, FailureClass, decide
+from dpps.data.transfers.decisions import decide
+from dpps.data.transfers.failures import Failure, FailureClass
+from dpps.data.transfers.limits import LimitsStore
 from dpps.data.transfers.mover import Abandoned, transfer
 from dpps.data.transfers.ports import TransferQueue, TransferStorage, WorkerSession
 from dpps.data.transfers.records import Claim, Settlement
@@ -19,7 +21,7 @@ from dpps.domain.errors import Conflict, DppsError, Unavailable
 
 __all__ = ["Crew"]
 
-Record = Callable[[Settlement, Failure | None, float], None]
+Record = Callable[[Claim, Settlement, float], None]
 
 _LOOK_SECONDS = 1.0
 """How often a running copy asks whether it is still wanted; how long stopping may take."""
@@ -35,7 +37,7 @@ class Crew:
 
     Parameters
     ----------
-    queue, storage : TransferQueue, TransferStorage
+    queue, limits, storage : TransferQueue, LimitsStore, TransferStorage
         What to work with.
     prepare : callable
         Called before the first use of the queue, again until it succeeds.
@@ -50,6 +52,7 @@ class Crew:
     def __init__(
         self,
         queue: TransferQueue,
+        limits: LimitsStore,
         storage: TransferStorage,
         *,
         prepare: Callable[[], None],
@@ -57,7 +60,7 @@ class Crew:
         memory: timedelta,
         record: Record,
     ) -> None:
-        self._queue, self._storage = queue, storage
+        self._queue, self._limits, self._storage = queue, limits, storage
         self._prepare: Callable[[], None] | None = prepare
         self._memory, self._record = memory, record
         self._log = structlog.get_logger(__name__)
@@ -125,6 +128,7 @@ class Crew:
                 recovered = self._queue.recover(_now())
                 if recovered:
                     self._log.warning("files of a dead worker taken up again", files=recovered)
+                self._end_waiting_for_the_banned()
                 recover_at = time.monotonic() + _RECOVER_SECONDS
                 if self._problem is not None:
                     self._problem = None
@@ -135,6 +139,14 @@ class Crew:
                 purge_at = time.monotonic() + _PURGE_SECONDS
             if session.wait(_LOOK_SECONDS):
                 self._announce()
+
+    def _end_waiting_for_the_banned(self) -> None:
+        """Cancel what has waited for a banned storage for as long as the ban allows."""
+        now = _now()
+        for ban in self._limits.limits().bans:
+            patience = timedelta(seconds=ban.timeout_seconds)
+            if ban.timeout_seconds and ban.banned_at + patience <= now:
+                self._queue.cancel_for_storage(ban.storage, f"the storage is banned: {ban.message}", now)
 
     def _announce(self) -> None:
         with self._changed:
@@ -181,14 +193,14 @@ class Crew:
         ):
             try:
                 proceed = _Proceed(self._queue, claim, self._stopping)
-                settlement, failure = transfer(claim, self._storage, proceed, _now)
+                settlement, _failure = transfer(claim, self._storage, proceed, _now)
             except Exception as error:
                 self._log.exception("unexpected error while moving a file")
                 reason = f"unexpected: {type(error).__name__}: {error}"
                 failure = Failure(kind=FailureClass.UNEXPECTED, reason=reason)
                 settlement = decide(failure, claim, _now())
             if self._settle(claim, settlement):
-                self._record(settlement, failure, time.monotonic() - began)
+                self._record(claim, settlement, time.monotonic() - began)
                 self._tell(claim, settlement)
 
     def _settle(self, claim: Claim, settlement: Settlement) -> bool:

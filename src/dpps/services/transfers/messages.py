@@ -35,6 +35,7 @@ class FileMessage(BaseModel):
     metadata: dict[str, Any] | None = None
     filesize: int | None = Field(default=None, ge=0)
     checksum: str | None = Field(default=None, max_length=200)
+    activity: str | None = Field(default=None, max_length=200)
 
 
 class JobParameters(BaseModel):

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
 
+from dpps.data.transfers.lanes import DEFAULT_ACTIVITY
 from dpps.data.transfers.records import FileRequest, JobRequest, TransferFile, TransferJob
 from dpps.data.transfers.states import FileState, JobType
 from dpps.domain.errors import InvalidInput
@@ -40,6 +41,7 @@ def as_request(submission: Submission, vo: str) -> JobRequest:
             checksum=message.checksum,
             size_bytes=message.filesize,
             metadata=message.metadata or {},
+            activity=message.activity or DEFAULT_ACTIVITY,
         )
         for message in submission.files
     )

@@ -11,8 +11,7 @@ import pytest
 
 from dpps.adapters.memory.storage import MemoryStorage
 from dpps.adapters.memory.transfer_queue import MemoryTransferQueue
-from dpps.data.transfers.decisions import Failure
-from dpps.data.transfers.records import FileRequest, JobRequest, Settlement
+from dpps.data.transfers.records import Claim, FileRequest, JobRequest, Settlement
 from dpps.data.transfers.states import FileState
 from dpps.domain.errors import Unavailable
 from dpps.domain.files import FileContent
@@ -43,12 +42,12 @@ class Watch:
     """Collects what the crew reports."""
 
     def __init__(self) -> None:
-        self.settled: list[tuple[Settlement, Failure | None]] = []
+        self.settled: list[Settlement] = []
         self._changed = threading.Condition()
 
-    def record(self, settlement: Settlement, failure: Failure | None, seconds: float) -> None:
+    def record(self, claim: Claim, settlement: Settlement, seconds: float) -> None:
         with self._changed:
-            self.settled.append((settlement, failure))
+            self.settled.append(settlement)
             self._changed.notify_all()
 
     def await_settled(self, count: int) -> None:
@@ -79,7 +78,9 @@ def crew(queue: MemoryTransferQueue, storage: BlockingStorage, watch: Watch) -> 
         for failure in failures:
             raise failure
 
-    crew = Crew(queue, storage, prepare=prepare, workers=2, memory=timedelta(days=1), record=watch.record)
+    crew = Crew(
+        queue, queue, storage, prepare=prepare, workers=2, memory=timedelta(days=1), record=watch.record
+    )
     assert crew.problem
     crew.start()
     yield crew
@@ -151,7 +152,7 @@ def test_a_bug_is_a_failed_attempt_and_not_the_end(
     _submit(queue, storage, "x")
     watch.await_settled(1)
 
-    (settlement, failure) = watch.settled[0]
-    assert failure is not None
-    assert "a bug" in failure.reason
+    (settlement,) = watch.settled
+    assert settlement.failure is not None
+    assert "a bug" in settlement.failure.reason
     assert settlement.state is FileState.SUBMITTED
