@@ -10,7 +10,7 @@ Three families of keys share one versioned schema (`SCHEMA_VERSION`):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
@@ -133,14 +133,15 @@ def unflatten_product(metadata: Mapping[str, MetadataValue]) -> Product:
     from ctao_datamodel.models.dataproducts import Product
 
     flat = {key: value for key, value in metadata.items() if not _is_extra(key)}
-    for key in flat:
-        if key.startswith("dpps__"):
-            raise _invalid(key, "this key is unknown")
+    unknown = [(key, "this key is unknown") for key in flat if key.startswith("dpps__")]
+    if unknown:
+        raise _wrong(unknown)
     try:
         product: Product = unflatten_model_instance(flat, Product, separator=_SEPARATOR)
     except pydantic.ValidationError as wrong:
-        first = wrong.errors()[0]
-        raise _invalid(_SEPARATOR.join(map(str, first["loc"])), first["msg"]) from wrong
+        raise _wrong(
+            [(_SEPARATOR.join(map(str, one["loc"])), one["msg"]) for one in wrong.errors()]
+        ) from wrong
     except (ValueError, TypeError, AttributeError) as wrong:
         raise _invalid("the keys", str(wrong)) from wrong
     return product
@@ -235,10 +236,14 @@ def _is_extra(key: str) -> bool:
 
 
 def _check_extra(extra: Mapping[str, MetadataValue]) -> None:
-    for key, value in extra.items():
-        kind = OUR_KEYS.get(key) or PUBLISHED_KEYS[key]
-        if not _fits(value, kind):
-            raise _invalid(key, f"{value!r} is not of the kind {kind!r}")
+    kinds = {key: OUR_KEYS.get(key) or PUBLISHED_KEYS[key] for key in extra}
+    misfits = [
+        (key, f"{value!r} is not of the kind {kinds[key]!r}")
+        for key, value in extra.items()
+        if not _fits(value, kinds[key])
+    ]
+    if misfits:
+        raise _wrong(misfits)
     if extra.get("dpps__schema", SCHEMA_VERSION) != SCHEMA_VERSION:
         raise _invalid("dpps__schema", f"this release writes schema {SCHEMA_VERSION}")
 
@@ -258,9 +263,15 @@ def _fits(value: object, kind: str) -> bool:
 
 
 def _invalid(key: str, why: str) -> InvalidInput:
+    return _wrong([(key, why)])
+
+
+def _wrong(problems: Sequence[tuple[str, str]]) -> InvalidInput:
+    """Return one error that names every wrong key."""
     return InvalidInput(
-        f"product metadata: {key}: {why}",
+        "product metadata: " + "; ".join(f"{key}: {why}" for key, why in problems),
         code="metadata-invalid",
         next_step="compare with the metadata reference page, or with ctao_datamodel's Product",
-        key=key,
+        key=problems[0][0],
+        keys=[key for key, _ in problems],
     )

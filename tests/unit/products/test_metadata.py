@@ -69,6 +69,14 @@ def test_wrong_metadata_are_refused_by_name(change: dict[str, MetadataValue], na
         validate_metadata({**GAMMA_RUN, **change})
 
 
+def test_every_wrong_key_is_named_at_once() -> None:
+    wrong: dict[str, MetadataValue] = {"data__level": "DL9", "instance__nonsense": 1, "contact__email": None}
+    with pytest.raises(InvalidInput) as refused:
+        validate_metadata({**GAMMA_RUN, **wrong})
+    assert set(refused.value.identifiers["keys"]) == set(wrong)
+    assert all(key in refused.value.message for key in wrong)
+
+
 def test_a_key_that_is_value_and_branch_at_once_is_refused() -> None:
     with pytest.raises(InvalidInput):
         validate_metadata({**GAMMA_RUN, "data": "SIM"})
