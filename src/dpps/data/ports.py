@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dpps.domain.errors import DppsError
 from dpps.domain.files import ArchivedFile, FileContent, MetadataValue
 from dpps.domain.names import Lfn
 
+if TYPE_CHECKING:
+    from dpps.data.query.expressions import Query
+    from dpps.data.query.places import Place
+
 __all__ = [
     "Catalogue",
-    "Comparison",
     "FileInspector",
     "Inspection",
     "Registration",
@@ -52,16 +55,6 @@ class RegistrationOutcome:
     """False when the same content was registered before (repeating is no error)."""
     error: DppsError | None = None
     """`Conflict` when the name holds other content; the other files of the call are not affected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """One condition on one metadata key: ``key operator value``."""
-
-    key: str
-    operator: str
-    """One of ``=  !=  <  <=  >  >=  like``."""
-    value: MetadataValue
 
 
 class RuleState(StrEnum):
@@ -132,9 +125,26 @@ class Catalogue(Protocol):
         ...
 
     def find(
-        self, conditions: Sequence[Comparison], *, under: str = "/", limit: int | None = None
+        self,
+        query: Query,
+        *,
+        place: Place | None = None,
+        after: Lfn | None = None,
+        limit: int | None = None,
     ) -> list[Lfn]:
-        """Return attached files that meet all conditions, by name, below a path."""
+        """Return visible files that meet a query, in order of scope and name.
+
+        Parameters
+        ----------
+        query : Query
+            What their metadata must say.
+        place : Place, optional
+            Path below which, or pattern by which to look; everywhere by default.
+        after : Lfn, optional
+            Only files after this one: the last of the page before.
+        limit : int, optional
+            At most so many; neither memory nor time then grow with the number of all that meet the query.
+        """
         ...
 
     def datasets(self, under: str = "/") -> list[str]:
@@ -167,6 +177,10 @@ class Catalogue(Protocol):
 
         The caller has proof of the copies that remain.
         """
+        ...
+
+    def retry_rule(self, rule_id: str) -> None:
+        """Have the copies at which a rule is stuck tried again soon. Unknown is no error."""
         ...
 
     def kept_copies(self, rule_ids: Sequence[str]) -> Mapping[Lfn, frozenset[str]]:

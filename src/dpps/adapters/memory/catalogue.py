@@ -8,14 +8,16 @@ from dataclasses import replace
 
 from dpps.data.policy.expressions import parse_expression
 from dpps.data.ports import (
-    Comparison,
     Registration,
     RegistrationOutcome,
     ReplicationRule,
     RuleState,
     StorageElement,
 )
-from dpps.data.query import matches
+from dpps.data.query.evaluation import matches
+from dpps.data.query.expressions import Query
+from dpps.data.query.places import EVERYWHERE, Place
+from dpps.data.visibility import is_visible
 from dpps.domain.errors import Conflict, InvalidInput, NotFound
 from dpps.domain.files import ArchivedFile, Replica, ReplicaState
 from dpps.domain.names import Lfn
@@ -83,17 +85,24 @@ class MemoryCatalogue:
         return [self._files.get(lfn) for lfn in lfns]
 
     def find(
-        self, conditions: Sequence[Comparison], *, under: str = "/", limit: int | None = None
+        self,
+        query: Query,
+        *,
+        place: Place | None = None,
+        after: Lfn | None = None,
+        limit: int | None = None,
     ) -> list[Lfn]:
-        """Return attached files that meet all conditions."""
+        """Return visible files that meet a query, in order of scope and name."""
+        where = place or EVERYWHERE
         found = sorted(
-            lfn
+            (lfn.scope, lfn)
             for lfn, file in self._files.items()
-            if file.dataset is not None
-            and _is_under(lfn.name, under)
-            and all(matches(file.metadata, condition) for condition in conditions)
+            if is_visible(file)
+            and where.holds(lfn.name)
+            and (after is None or (lfn.scope, lfn) > (after.scope, after))
+            and matches(file.metadata, query)
         )
-        return found[:limit]
+        return [lfn for _, lfn in found[:limit]]
 
     def datasets(self, under: str = "/") -> list[str]:
         """Return the names of datasets below a path."""
@@ -108,8 +117,8 @@ class MemoryCatalogue:
         self._members(rule.dataset)
         rules = self._rules.setdefault(rule.dataset, [])
         for known in rules:
-            ours = (known.kind is None) == (rule.kind is None)
-            if ours and (known.copies, known.expression) == (rule.copies, rule.expression):
+            alike = (known.kind is None) == (rule.kind is None)
+            if alike and (known.copies, known.expression) == (rule.copies, rule.expression):
                 return known.rule_id
         made = replace(rule, rule_id=uuid.uuid4().hex, state=RuleState.REPLICATING)
         rules.append(made)
@@ -124,6 +133,16 @@ class MemoryCatalogue:
         """Forget a rule."""
         for rules in self._rules.values():
             rules[:] = [rule for rule in rules if rule.rule_id != rule_id]
+
+    def retry_rule(self, rule_id: str) -> None:
+        """Let a stuck rule replicate again."""
+        for rules in self._rules.values():
+            rules[:] = [
+                replace(one, state=RuleState.REPLICATING)
+                if one.rule_id == rule_id and one.state is RuleState.STUCK
+                else one
+                for one in rules
+            ]
 
     def kept_copies(self, rule_ids: Sequence[str]) -> Mapping[Lfn, frozenset[str]]:
         """Return, by file, the RSEs whose available copies match the rules' expressions."""

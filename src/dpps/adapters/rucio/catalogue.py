@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import batched
 from typing import Any
 
 from dpps.adapters.rucio.errors import catalogue_errors
-from dpps.adapters.rucio.filters import server_query
 from dpps.adapters.rucio.folders import FolderTree
 from dpps.adapters.rucio.reading import FileReader, StorageTable
 from dpps.adapters.rucio.rules import RuleTable
+from dpps.adapters.rucio.searching import FileSearch
 from dpps.data.ports import (
-    Comparison,
     Registration,
     RegistrationOutcome,
     ReplicationRule,
     StorageElement,
 )
-from dpps.data.query import matches
+from dpps.data.query.expressions import Query
+from dpps.data.query.places import Place
 from dpps.domain.errors import Conflict, DppsError, InvalidInput
 from dpps.domain.files import ArchivedFile
 from dpps.domain.names import Lfn
@@ -46,6 +46,7 @@ class RucioCatalogue:
         self._folders = FolderTree(client)
         self._storages = StorageTable(client)
         self._reader = FileReader(client, self._storages)
+        self._search = FileSearch(client, self._reader)
         self._rules = RuleTable(client)
 
     def storage_elements(self) -> list[StorageElement]:
@@ -123,49 +124,22 @@ class RucioCatalogue:
         return found
 
     def find(
-        self, conditions: Sequence[Comparison], *, under: str = "/", limit: int | None = None
+        self,
+        query: Query,
+        *,
+        place: Place | None = None,
+        after: Lfn | None = None,
+        limit: int | None = None,
     ) -> list[Lfn]:
-        """Return attached files that meet all conditions, by name, below a path."""
-        query = server_query(conditions)
-        pattern = {} if under.rstrip("/") == "" else {"name": under.rstrip("/") + "/*"}
-        # The key that every file of ours has keeps the search in the metadata table.
-        filters = query.filters or {"dpps__schema.gte": 1}
-        names: list[Lfn] = []
-        for scope in self._scopes(under):
-            with catalogue_errors(f"search below {under}"):
-                names += [Lfn(n) for n in self._client.list_dids(scope, [{**filters, **pattern}], "file")]
-        found: list[Lfn] = []
-        for chunk in batched(sorted(names), _CHUNK):
-            found += self._visible(chunk, query.remainder)
-            if limit is not None and len(found) >= limit:
-                return found[:limit]
-        return found
-
-    def _visible(self, lfns: Sequence[Lfn], remainder: Sequence[Comparison]) -> list[Lfn]:
-        attached = self._reader.attached(lfns)
-        visible = [lfn for lfn in lfns if lfn in attached]
-        if not remainder:
-            return visible
-        metadata = self._reader.metadata(visible)
-        return [lfn for lfn in visible if all(matches(metadata.get(lfn, {}), one) for one in remainder)]
+        """Return visible files that meet a query, in order of scope and name."""
+        return self._search.find(query, place=place, after=after, limit=limit)
 
     def datasets(self, under: str = "/") -> list[str]:
         """Return the names of datasets below a path."""
-        top = under.rstrip("/")
-        filters = [{"name": f"{top}/*"}] + ([{"name": top}] if top else [])
-        names: set[str] = set()
-        for scope in self._scopes(under):
-            with catalogue_errors(f"list the datasets below {under}"):
-                names.update(self._client.list_dids(scope, filters, "dataset"))
-        return sorted(names)
-
-    def _scopes(self, under: str) -> Iterator[str]:
-        parts = under.rstrip("/").split("/")
-        if len(parts) > 2:
-            yield parts[2]
-            return
-        with catalogue_errors("list the scopes"):
-            yield from sorted(self._client.list_scopes())
+        place = Place(under.rstrip("/"))
+        return sorted(
+            name for scope in self._search.scopes(place) for name in self._search.datasets(place, scope)
+        )
 
     def members(self, dataset: str) -> list[Lfn]:
         """Return the files of a dataset, by name."""
@@ -184,6 +158,10 @@ class RucioCatalogue:
     def remove_rule(self, rule_id: str) -> None:
         """Let a rule end now; unknown is no error."""
         self._rules.remove(rule_id)
+
+    def retry_rule(self, rule_id: str) -> None:
+        """Have the copies at which a rule is stuck tried again soon. Unknown is no error."""
+        self._rules.retry(rule_id)
 
     def kept_copies(self, rule_ids: Sequence[str]) -> Mapping[Lfn, frozenset[str]]:
         """Return, by file, the RSEs whose complete copies these rules keep there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -41,14 +42,26 @@ class RuleTable:
         """Make the rule unless an equal one of ours exists; return its id."""
         from rucio.common.exception import DuplicateRule
 
-        known = [one.rule_id for one in self.of_dataset(rule.dataset) if _is_equal(one, rule)]
+        known = [one for one in self.of_dataset(rule.dataset) if _is_equal(one, rule)]
         if known:
-            return known[0]
+            self._bring_to_terms(known[0], rule)
+            return known[0].rule_id
         with catalogue_errors(f"make {rule.copies} copies of {rule.dataset} at {rule.expression}"):
             try:
                 return self._add(rule)
             except DuplicateRule as duplicate:
                 return self._adopt(rule, duplicate)
+
+    def _bring_to_terms(self, known: ReplicationRule, rule: ReplicationRule) -> None:
+        """Give a rule of the policy back what Rucio or an earlier policy changed.
+
+        To repair a damaged copy Rucio lets a rule copy from anywhere, and leaves it at that.
+        """
+        terms = {"source_replica_expression": rule.source_expression, "priority": rule.priority}
+        differs = (known.source_expression, known.priority) != tuple(terms.values())
+        if rule.kind is not None and known.state is RuleState.OK and differs:
+            with catalogue_errors(f"change the rule {known.rule_id} of {rule.dataset}"):
+                self._client.update_replication_rule(known.rule_id, {**terms, "meta": _mark(rule)})
 
     def _add(self, rule: ReplicationRule) -> str:
         parent = Lfn(rule.dataset)
@@ -91,14 +104,19 @@ class RuleTable:
 
     def remove(self, rule_id: str) -> None:
         """Let a rule end now; unknown is no error."""
+        # Deleting would only set its end to an hour from now.
+        self._update(rule_id, "end", {"lifetime": -1})
+
+    def retry(self, rule_id: str) -> None:
+        """Have the copies at which a rule is stuck tried again soon; unknown is no error."""
+        # Rucio itself would try again after two hours, and less often every day.
+        self._update(rule_id, "hurry", {"boost_rule": True})
+
+    def _update(self, rule_id: str, verb: str, options: Mapping[str, object]) -> None:
         from rucio.common.exception import RuleNotFound
 
-        with catalogue_errors(f"end the rule {rule_id}"):
-            try:
-                # Deleting would only set its end to an hour from now.
-                self._client.update_replication_rule(rule_id, {"lifetime": -1})
-            except RuleNotFound:
-                return
+        with catalogue_errors(f"{verb} the rule {rule_id}"), contextlib.suppress(RuleNotFound):
+            self._client.update_replication_rule(rule_id, dict(options))
 
     def kept_copies(self, rule_ids: Sequence[str]) -> Mapping[Lfn, frozenset[str]]:
         """Return, by file, the RSEs at which these rules hold locks on complete copies."""
@@ -142,8 +160,11 @@ def _rule(one: Mapping[str, Any]) -> ReplicationRule:
 
 def _read_mark(meta: str | None) -> Mapping[str, str]:
     """Return the policy's mark, or nothing for the rule of someone else, whose metadata are their own."""
+    facts: object = meta
     try:
-        facts = json.loads(meta or "null")
+        # The server encodes what it is given, and when rules are changed it encodes that once more.
+        while isinstance(facts, str):
+            facts = json.loads(facts)
     except ValueError:
         return {}
     mark = facts.get(_MARK) if isinstance(facts, dict) else None

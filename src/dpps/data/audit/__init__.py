@@ -1,0 +1,1 @@
+"""Integrity for ever: copies are read back, storages compared with the catalogue, damage is repaired."""

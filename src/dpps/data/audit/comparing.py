@@ -1,0 +1,220 @@
+"""Catalogue against storages: copies that are not there, and files that the catalogue does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import batched
+
+from dpps.data.audit.damage import DamageControl
+from dpps.data.audit.ports import Findings, StorageSurvey
+from dpps.data.audit.records import AuditEvent, CopyKey, DarkFile
+from dpps.data.ports import Catalogue, StorageElement
+from dpps.domain.errors import DppsError, InvalidInput, NotFound
+from dpps.domain.files import ArchivedFile, ReplicaState
+from dpps.domain.names import Lfn
+from dpps.domain.principals import Action, Principal, authorize
+
+__all__ = [
+    "MOVER_PREFIX",
+    "DarkSettings",
+    "Survey",
+    "forgotten_files",
+    "known_files",
+    "remove_dark",
+    "remove_forgotten",
+    "survey_storage",
+    "take_stock",
+]
+
+MOVER_PREFIX = ".dpps-"
+"""Beginning of the names under which copies are written before they are complete."""
+_NOT_ARCHIVE = frozenset({"INVALID_DL0", "quarantine"})
+"""Folders of files that were refused: not archived, and not forgotten either."""
+_BATCH_FILES = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DarkSettings:
+    """When an unknown file is more than one on its way."""
+
+    grace: timedelta = timedelta(days=1)
+    """Files may be unknown for so long: they are being written, moved or registered."""
+    temporary_lifetime: timedelta = timedelta(days=7)
+    """After which unknown files of the temporary scope are removed; from the policy."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """What the listing of one storage showed."""
+
+    rse: str
+    files: int = 0
+    unknown: int = 0
+
+
+def take_stock(catalogue: Catalogue, control: DamageControl, dataset: str) -> int:
+    """Note which copies a dataset has, and have those read whose size is wrong; return their number."""
+    reader = control.reader
+    copies: set[CopyKey] = set()
+    doubtful: list[tuple[ArchivedFile, CopyKey]] = []
+    for file in known_files(catalogue, dataset):
+        for replica in file.replicas:
+            if replica.state is not ReplicaState.AVAILABLE:
+                continue
+            key = CopyKey(file.lfn, replica.rse)
+            copies.add(key)
+            if not _has_size(control, file, replica.pfn):
+                doubtful.append((file, key))
+    reader.evidence.take_stock(dataset, copies)
+    for file, key in doubtful:
+        before = reader.evidence.known([file.lfn])
+        released = before[key].released_at is not None if key in before else False
+        replica = next(one for one in file.replicas if one.rse == key.rse)
+        if not released:  # the storage was told to delete it, and the catalogue hears of it a moment later
+            control.treat(file, reader.read(file, replica, before), before.get(key))
+    return len(copies)
+
+
+def known_files(catalogue: Catalogue, dataset: str) -> Iterator[ArchivedFile]:
+    """Yield the files of a dataset, asking for many at a time."""
+    for names in batched(catalogue.members(dataset), _BATCH_FILES):
+        yield from (file for file in catalogue.files(names) if file is not None)
+
+
+def _has_size(control: DamageControl, file: ArchivedFile, url: str) -> bool:
+    try:
+        return control.reader.storage.size_bytes(url) == file.content.size_bytes
+    except DppsError:
+        return True  # nothing is known of a storage that does not answer; reading will tell
+
+
+def survey_storage(
+    principal: Principal,
+    catalogue: Catalogue,
+    listing: StorageSurvey,
+    findings: Findings,
+    element: StorageElement,
+    clock: Callable[[], datetime],
+) -> Survey:
+    """List a storage and note the files that the catalogue does not know there.
+
+    Raises
+    ------
+    NotAuthorized
+        When the principal may not audit.
+    """
+    authorize(principal, Action.AUDIT, element.rse)
+    begun = clock()
+    survey = Survey(rse=element.rse)
+    for urls in batched(listing.everything(element.url_prefix + "/"), _BATCH_FILES):
+        unknown = _unknown(catalogue, element, urls)
+        survey.files += len(urls)
+        survey.unknown += len(unknown)
+        findings.see_dark(element.rse, unknown, begun)
+    findings.forget_dark(element.rse, begun)
+    return survey
+
+
+def _unknown(catalogue: Catalogue, element: StorageElement, urls: Sequence[str]) -> dict[str, bool]:
+    """Return the files that the catalogue does not have at a storage, and whether each is temporary."""
+    unknown: dict[str, bool] = {}
+    named: dict[str, Lfn] = {}
+    for url in urls:
+        parts = url.removeprefix(element.url_prefix).split("/")
+        if _NOT_ARCHIVE.intersection(parts):
+            continue
+        unknown[url] = parts[-1].startswith(MOVER_PREFIX) or parts[2:3] == ["tmp"]
+        lfn = _lfn("/".join(parts))
+        if lfn is not None:
+            named[url] = lfn
+    files = catalogue.files(list(named.values()))
+    for url, file in zip(named, files, strict=True):
+        if file is not None and any(one.rse == element.rse for one in file.replicas):
+            del unknown[url]
+    return unknown
+
+
+def _lfn(name: str) -> Lfn | None:
+    try:
+        return Lfn(name)
+    except InvalidInput:
+        return None
+
+
+def forgotten_files(findings: Findings, settings: DarkSettings, now: datetime) -> list[DarkFile]:
+    """Return temporary files that nobody will finish or ask for any more."""
+    return [
+        one
+        for one in findings.dark(now - settings.grace)
+        if one.temporary
+        and (_is_of_the_mover(one.url) or one.first_seen_at <= now - settings.temporary_lifetime)
+    ]
+
+
+def _is_of_the_mover(url: str) -> bool:
+    return url.rpartition("/")[2].startswith(MOVER_PREFIX)
+
+
+def remove_forgotten(
+    principal: Principal,
+    catalogue: Catalogue,
+    control: DamageControl,
+    settings: DarkSettings,
+) -> list[str]:
+    """Delete temporary files whose time is over; return their URLs.
+
+    Raises
+    ------
+    NotAuthorized
+        When the principal may not audit.
+    """
+    authorize(principal, Action.AUDIT, "/")
+    old = forgotten_files(control.findings, settings, control.reader.clock())
+    return _remove(catalogue, control, old, "temporary-removed")
+
+
+def remove_dark(
+    principal: Principal,
+    catalogue: Catalogue,
+    control: DamageControl,
+    settings: DarkSettings,
+    urls: Sequence[str],
+) -> list[str]:
+    """Delete unknown files that an operator names; return the URLs of those that were deleted.
+
+    Raises
+    ------
+    NotAuthorized
+        When the principal may not operate the storages.
+    NotFound
+        When a file is not known as dark for as long as the grace period.
+    """
+    authorize(principal, Action.OPERATE, "/")
+    dark = {one.url: one for one in control.findings.dark(control.reader.clock() - settings.grace)}
+    for url in urls:
+        if url not in dark:
+            raise NotFound(
+                f"{url} is not a file that has been unknown to the catalogue for the grace period",
+                code="dark-unknown",
+                next_step="list them: dpps data audit dark list",
+                url=url,
+            )
+    return _remove(catalogue, control, [dark[url] for url in urls], "dark-removed")
+
+
+def _remove(catalogue: Catalogue, control: DamageControl, files: Sequence[DarkFile], kind: str) -> list[str]:
+    elements: Mapping[str, StorageElement] = {one.rse: one for one in catalogue.storage_elements()}
+    removed: list[str] = []
+    for chunk in batched(files, _BATCH_FILES):
+        for rse in dict.fromkeys(one.rse for one in chunk):
+            urls = [one.url for one in chunk if one.rse == rse]
+            # The catalogue may have learnt of a file since the storage was listed.
+            still = _unknown(catalogue, elements[rse], urls) if rse in elements else {}
+            for url in still:
+                control.reader.storage.delete(url)
+                removed.append(url)
+                control.findings.note(AuditEvent(at=control.reader.clock(), kind=kind, name=url, rse=rse))
+            control.findings.drop_dark(urls)
+    return removed

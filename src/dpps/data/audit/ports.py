@@ -1,0 +1,165 @@
+"""What audit and preservation remember, and what they need beyond the archive's ports.
+
+Evidence and findings are truths of ours. What copies there are, and what they must contain, is the
+catalogue's truth: it is asked anew before anything is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from dpps.data.audit.records import (
+    Alarm,
+    AuditEvent,
+    AuditSummary,
+    CopyEvidence,
+    CopyKey,
+    DarkFile,
+    DatasetState,
+)
+from dpps.domain.names import Lfn
+
+__all__ = ["BadCopies", "CatalogueChanges", "DatasetStates", "Evidence", "Findings", "StorageSurvey"]
+
+
+class Evidence(Protocol):
+    """What the readings of copies showed."""
+
+    def take_stock(self, dataset: str, copies: Collection[CopyKey]) -> None:
+        """Note which copies a dataset's files have now; those of it that are not named are forgotten."""
+        ...
+
+    def forget(self, copies: Sequence[CopyKey]) -> None:
+        """Forget copies that are no more."""
+        ...
+
+    def record(self, evidence: Sequence[CopyEvidence]) -> None:
+        """Note readings, of copies known or new."""
+        ...
+
+    def known(self, lfns: Sequence[Lfn]) -> Mapping[CopyKey, CopyEvidence]:
+        """Return what is known of the copies of files."""
+        ...
+
+    def oldest(self, rse: str, before: datetime, limit: int) -> list[CopyKey]:
+        """Return copies whose last reading is before a time: never read ones first, then the oldest."""
+        ...
+
+    def wrong(self, rse: str, before: datetime, limit: int) -> list[CopyKey]:
+        """Return copies that were damaged, lost or unreadable when last read, before a time."""
+        ...
+
+    def mark_released(self, copies: Sequence[CopyKey], at: datetime) -> None:
+        """Note that the storage may delete these copies."""
+        ...
+
+    def summaries(self) -> list[AuditSummary]:
+        """Return how far the audit is, by storage."""
+        ...
+
+    def exclusive(self, what: str) -> AbstractContextManager[bool]:
+        """Hold the right to free or give up copies of something; False when another process holds it."""
+        ...
+
+
+class DatasetStates(Protocol):
+    """How far each dataset is on its way to the policy."""
+
+    def note_seen(self, names: Iterable[str], digest: str, at: datetime, *, due: bool) -> None:
+        """Enter datasets that are new; with ``due``, have the known ones looked at now, too."""
+        ...
+
+    def due(self, digest: str, at: datetime, limit: int) -> list[DatasetState]:
+        """Return datasets to look at: due ones, and those last compared with another policy."""
+        ...
+
+    def note_look(self, name: str, digest: str, reason: str, at: datetime, due_at: datetime) -> None:
+        """Note a look at a dataset; an empty reason means that nothing is left to do."""
+        ...
+
+    def counts(self) -> tuple[int, int]:
+        """Return the numbers of settled and of unsettled datasets."""
+        ...
+
+    def cursor(self, name: str) -> datetime | None:
+        """Return how far a recurring listing has come."""
+        ...
+
+    def set_cursor(self, name: str, at: datetime) -> None:
+        """Note how far a recurring listing has come."""
+        ...
+
+
+class Findings(Protocol):
+    """Alarms, events and dark files."""
+
+    def raise_alarm(self, lfn: str, reason: str, at: datetime) -> bool:
+        """Let an alarm stand for a file; tell whether it is a new one."""
+        ...
+
+    def end_alarm(self, lfn: str, at: datetime) -> bool:
+        """End the alarm of a file that is good again; tell whether one stood."""
+        ...
+
+    def acknowledge(self, number: int, who: str, reason: str, at: datetime) -> bool:
+        """Note who answers for an alarm, and why; tell whether it stands."""
+        ...
+
+    def alarms(self) -> list[Alarm]:
+        """Return the alarms that stand, the oldest first."""
+        ...
+
+    def note(self, event: AuditEvent) -> None:
+        """Remember an event."""
+        ...
+
+    def events(self, limit: int) -> list[AuditEvent]:
+        """Return the latest events, the newest first."""
+        ...
+
+    def see_dark(self, rse: str, urls: Mapping[str, bool], at: datetime) -> None:
+        """Note unknown files seen at a storage, by URL, and whether each is a temporary one."""
+        ...
+
+    def forget_dark(self, rse: str, before: datetime) -> None:
+        """Forget files of a storage that were last seen before a time."""
+        ...
+
+    def drop_dark(self, urls: Sequence[str]) -> None:
+        """Forget files."""
+        ...
+
+    def dark(self, seen_before: datetime, *, rse: str | None = None) -> list[DarkFile]:
+        """Return files that were seen first before a time, by storage and URL."""
+        ...
+
+
+class CatalogueChanges(Protocol):
+    """What has changed in the catalogue."""
+
+    def datasets_changed_since(self, at: datetime) -> Iterator[str]:
+        """Yield datasets whose rules changed; attaching files to a dataset changes its rules."""
+        ...
+
+
+class BadCopies(Protocol):
+    """Telling the catalogue about damage."""
+
+    def declare_bad(self, copies: Sequence[CopyKey], reason: str) -> None:
+        """Have copies replaced from good ones.
+
+        The caller has read another copy and found it intact: without one the catalogue would give the
+        file up.
+        """
+        ...
+
+
+class StorageSurvey(Protocol):
+    """Everything that lies at a storage, temporary names included."""
+
+    def everything(self, url: str) -> Iterator[str]:
+        """Yield the URLs of all files below a URL, in order of names; none when it is absent."""
+        ...

@@ -1,0 +1,103 @@
+"""Reading a copy back: the only thing that counts as proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from dpps.data.audit.ports import Evidence
+from dpps.data.audit.records import CopyEvidence, CopyKey, CopyOutcome
+from dpps.data.ports import Storage
+from dpps.domain.errors import DppsError, NotFound
+from dpps.domain.files import ArchivedFile, FileContent, Replica
+
+__all__ = ["Reader", "read_copy", "utc_now"]
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Reads copies back and remembers what it saw."""
+
+    storage: Storage
+    evidence: Evidence
+    clock: Callable[[], datetime] = utc_now
+    proof_age_max: timedelta = timedelta(days=7)
+    """Readings older than this prove nothing any more."""
+
+    def read(
+        self, file: ArchivedFile, replica: Replica, before: Mapping[CopyKey, CopyEvidence]
+    ) -> CopyEvidence:
+        """Read a copy completely, now, and record the result."""
+        found = read_copy(self.storage, file, replica, before.get(CopyKey(file.lfn, replica.rse)), self.clock)
+        self.evidence.record([found])
+        return found
+
+    def faults(self, file: ArchivedFile, replicas: Sequence[Replica]) -> dict[str, CopyEvidence]:
+        """Return the evidence for copies that are not proven intact, by RSE; empty when all are.
+
+        Copies whose last reading is fresh are not read again.
+        """
+        proofs = self.proofs(file, replicas)
+        return {rse: one for rse, one in proofs.items() if one.outcome is not CopyOutcome.INTACT}
+
+    def proofs(self, file: ArchivedFile, replicas: Sequence[Replica]) -> dict[str, CopyEvidence]:
+        """Return fresh evidence for each copy, by RSE, reading where there is none."""
+        known = self.evidence.known([file.lfn])
+        proofs: dict[str, CopyEvidence] = {}
+        for replica in replicas:
+            one = known.get(CopyKey(file.lfn, replica.rse))
+            fresh = one is not None and self._proves(one, file.content)
+            proofs[replica.rse] = one if one is not None and fresh else self.read(file, replica, known)
+        return proofs
+
+    def _proves(self, one: CopyEvidence, content: FileContent) -> bool:
+        if one.outcome is not CopyOutcome.INTACT or one.content != content or one.verified_at is None:
+            return False
+        # A reading from the future was made before the clock was set back: nobody knows its age.
+        return timedelta(0) <= self.clock() - one.verified_at <= self.proof_age_max
+
+
+def read_copy(
+    storage: Storage,
+    file: ArchivedFile,
+    replica: Replica,
+    before: CopyEvidence | None,
+    clock: Callable[[], datetime] = utc_now,
+) -> CopyEvidence:
+    """Read a copy completely and compare it with what the catalogue says of the file."""
+    content: FileContent | None = None
+    try:
+        content = storage.read_back(replica.pfn)
+        outcome, problem = _compared(file.content, content)
+    except NotFound:
+        outcome, problem = CopyOutcome.LOST, f"there is nothing at {replica.pfn}"
+    except DppsError as error:
+        outcome, problem = CopyOutcome.UNREADABLE, error.message
+    at = clock()
+    unbroken = before is not None and before.outcome is CopyOutcome.INTACT
+    since = before.intact_since if before is not None and unbroken else at
+    return CopyEvidence(
+        lfn=file.lfn,
+        rse=replica.rse,
+        outcome=outcome,
+        verified_at=at,
+        intact_since=since if outcome is CopyOutcome.INTACT else None,
+        content=content,
+        problem=problem,
+    )
+
+
+def _compared(wanted: FileContent, found: FileContent) -> tuple[CopyOutcome, str]:
+    if found == wanted:
+        return CopyOutcome.INTACT, ""
+    problem = (
+        f"it has {found.size_bytes} bytes and adler32 {found.adler32} instead of "
+        f"{wanted.size_bytes} bytes and {wanted.adler32}"
+    )
+    return CopyOutcome.DAMAGED, problem
