@@ -13,6 +13,7 @@ import pytest
 from dpps.adapters.rucio.errors import catalogue_errors
 from dpps.composition.data import build_catalogue
 from dpps.data.ports import Catalogue
+from dpps.data.query import EVERYTHING, Place
 from dpps.domain.errors import Conflict, NotAuthorized, Unavailable
 from dpps.domain.files import FileContent, MetadataValue
 from dpps.domain.names import Lfn
@@ -134,7 +135,7 @@ class TestRucioCatalogue(CatalogueContract):
         assert all(outcome.created for outcome in catalogue.register(files))
         catalogue.attach(f"{folder}/a", [file.lfn for file in files])
         assert len(raw.members(f"{folder}/a")) == len(files)
-        assert catalogue.find([], under=folder) == [file.lfn for file in files]
+        assert catalogue.find(EVERYTHING, place=Place(folder)) == [file.lfn for file in files]
 
 
 def test_a_reader_cannot_register(running_system: RunningSystem, folder: str) -> None:

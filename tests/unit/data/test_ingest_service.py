@@ -8,18 +8,27 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from dpps.data.ingest.crew import CallerCrew
 from dpps.data.ports import Catalogue
+from dpps.data.query import EVERYTHING
 from dpps.domain.errors import Unavailable
 from dpps.services.ingest.__main__ import build_application
+from dpps.services.ingest.handover import HandoverWork, IngestParts
 from dpps.services.ingest.metrics import IngestMetrics
-from dpps.services.ingest.watch import HandoverWork, IngestParts, Loop, Pace, PreservationWork
+from dpps.services.ingest.watch import Loop, Pace, PreservationWork
 from dpps.testing.handed_files import announce, make_simtel
 from tests.unit.data.conftest import Archive
 
 
+class NoWorkers(CallerCrew):
+    def rest(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 def parts_of(archive: Archive, connect: Callable[[], Catalogue] | None = None) -> IngestParts:
     from dpps.adapters.eventio.simtel import SimtelInspector
-    from dpps.data.ingest import IngestSettings
+    from dpps.data.ingest.values import IngestSettings
 
     return IngestParts(
         principal=archive.principal,
@@ -28,6 +37,7 @@ def parts_of(archive: Archive, connect: Callable[[], Catalogue] | None = None) -
         inspectors=[SimtelInspector()],
         policy=archive.policy,
         settings=IngestSettings(handover=archive.handover, vo="ctao"),
+        crew=NoWorkers(),
     )
 
 
@@ -46,13 +56,16 @@ def test_files_are_taken_counted_and_freed(archive: Archive) -> None:
     handover = HandoverWork(parts, metrics)
     assert handover(archive.catalogue)
     assert not handover(archive.catalogue)
-    (lfn,) = archive.catalogue.find([])
+    (lfn,) = archive.catalogue.find(EVERYTHING)
     archive.replicate(lfn, "CSCS", "PIC")
     assert PreservationWork(parts, metrics)(archive.catalogue)
     text = metrics.text().decode()
     assert 'dpps_ingest_files_total{outcome="ingested"} 1.0' in text
-    assert 'dpps_ingest_files_total{outcome="refused"} 1.0' in text
-    assert "dpps_ingest_refused_files 1.0" in text
+    assert 'dpps_ingest_files_total{outcome="quarantined"} 1.0' in text
+    for name, value in {"success": 1, "failed": 0, "cancelled": 0, "skipped": 1, "processed": 2}.items():
+        assert f"n_tasks_{name}_total {value}.0" in text
+    assert f"bytes_ingested_total {float((archive.handover / 'a.simtel').stat().st_size)}" in text
+    assert "n_tasks_queued 0.0" in text
     assert 'dpps_preservation_copies_total{outcome="freed"} 1.0' in text
 
 
@@ -75,7 +88,7 @@ def test_an_outage_is_told_waited_out_and_followed_by_a_new_connection(archive: 
     assert loop.trouble == "the catalogue is down"
     assert loop.round() == 0.5
     assert loop.trouble is None
-    assert len(archive.catalogue.find([])) == 1
+    assert len(archive.catalogue.find(EVERYTHING)) == 1
 
 
 def test_health_tells_the_trouble_and_refusals_their_reasons(archive: Archive) -> None:
@@ -85,13 +98,19 @@ def test_health_tells_the_trouble_and_refusals_their_reasons(archive: Archive) -
     announce(archive.handover / "b.simtel")
     work = HandoverWork(parts, metrics)
     loop = Loop(parts.connect, work, Pace(shortest_seconds=0.5, longest_seconds=5.0), metrics)
-    application = build_application(loop, metrics, work.refusals)
+    application = build_application(loop, metrics, work)
     assert ask(application, "/healthz")[0] == 503
     loop.round()
     assert ask(application, "/healthz") == (200, "ok")
     assert "dpps_ingest_files_total" in ask(application, "/metrics")[1]
-    (refused,) = json.loads(ask(application, "/refused")[1])
-    assert "b.simtel" in str(refused)
+    announce(archive.handover / "gone.simtel")
+    loop.round()
+    waiting, quarantined = json.loads(ask(application, "/refused")[1])
+    assert waiting["code"] == "handed-file-missing"
+    assert waiting["path"].endswith("gone.simtel")
+    assert quarantined["quarantine"] == str(archive.handover / "quarantine/b.simtel")
+    assert "b.simtel: it is empty" in quarantined["message"]
+    assert quarantined["next_step"]
 
 
 def ask(application: Starlette, path: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from dpps.data.ports import RegistrationOutcome
 from dpps.data.publishing import ProductToPublish, publish
+from dpps.data.query import EVERYTHING
 from dpps.domain.errors import Conflict, DamagedFile, InvalidInput, NotAuthorized, NotFound, Unavailable
 from dpps.domain.files import FileContent
 from dpps.domain.names import Lfn
@@ -27,7 +28,7 @@ def product(
         lfn=lfn,
         rse="CSCS",
         content=FileContent(size_bytes=len(data), adler32=f"{zlib.adler32(data):08x}"),
-        metadata={"data__level": "DL1"},
+        metadata={"dpps__schema": 1, "data__level": "DL1"},
         dataset=lfn.parent,
     )
 
@@ -40,7 +41,7 @@ def test_a_product_moves_to_its_name_and_becomes_visible(archive: Archive) -> No
     (outcome,) = run(archive, product(archive))
     assert (outcome.created, outcome.error) == (True, None)
     assert archive.storage.files == {archive.url("CSCS", FINAL): b"events"}
-    assert archive.catalogue.find([]) == [FINAL]
+    assert archive.catalogue.find(EVERYTHING) == [FINAL]
     assert [rule.copies for rule in archive.catalogue.rules(FINAL.parent)] == [1, 2]
 
 
@@ -57,10 +58,10 @@ def test_dying_at_any_step_leaves_what_a_repetition_finishes(
         patch.setattr(archive.storage if step in ("rename", "read_back") else archive.catalogue, step, die)
         with pytest.raises(Unavailable):
             run(archive, wanted)
-    assert archive.catalogue.find([]) == []
+    assert archive.catalogue.find(EVERYTHING) == []
     (outcome,) = run(archive, wanted)
     assert outcome.error is None
-    assert archive.catalogue.find([]) == [FINAL]
+    assert archive.catalogue.find(EVERYTHING) == [FINAL]
     assert archive.storage.files == {archive.url("CSCS", FINAL): b"events"}
 
 
@@ -103,7 +104,7 @@ def test_each_product_has_its_own_outcome(archive: Archive) -> None:
     nowhere = replace(product(archive, Lfn(f"{FINAL.parent}/four.h5")), rse="NOWHERE")
     outcomes = run(archive, lying, good, lost, nowhere)
     assert [type(outcome.error) for outcome in outcomes] == [DamagedFile, type(None), NotFound, InvalidInput]
-    assert archive.catalogue.find([]) == [FINAL]
+    assert archive.catalogue.find(EVERYTHING) == [FINAL]
 
 
 def test_damaged_bytes_never_get_the_final_name(archive: Archive) -> None:

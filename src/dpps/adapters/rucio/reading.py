@@ -63,11 +63,11 @@ class StorageTable:
 
     def _read(self, rse: str) -> StorageElement:
         attributes = {key: str(value) for key, value in self._client.list_rse_attributes(rse).items()}
-        protocols = self._client.get_protocols(rse)
+        readable = [one for one in self._client.get_protocols(rse) if _read_priority(one)]
         return StorageElement(
             rse=rse,
             onsite=attributes.get("ONSITE") == "True",
-            url_prefix=_url_prefix(protocols[0]) if protocols else "",
+            url_prefix=_url_prefix(min(readable, key=_read_priority)) if readable else "",
             attributes=attributes,
         )
 
@@ -119,9 +119,18 @@ class FileReader:
                 attached.update(self._members(dataset).intersection(files))
             else:
                 singles += files
-        found = self._replicas(singles, with_parents=True)
-        attached.update(lfn for lfn, one in found.items() if f"{lfn.scope}:{lfn.parent}" in one["parents"])
+        attached.update(lfn for lfn in singles if self._is_attached(lfn))
         return attached
+
+    def _is_attached(self, lfn: Lfn) -> bool:
+        from rucio.common.exception import DataIdentifierNotFound
+
+        with catalogue_errors(f"list the datasets of {lfn}"):
+            try:
+                parents = list(self._client.list_parent_dids(lfn.scope, lfn.name))
+            except DataIdentifierNotFound:
+                return False
+        return any((one["name"], one["type"]) == (lfn.parent, "DATASET") for one in parents)
 
     def files(self, lfns: Sequence[Lfn]) -> list[ArchivedFile | None]:
         """Return what is known of each file, or None."""
@@ -147,11 +156,12 @@ class FileReader:
         parent = Lfn(dataset)
         with catalogue_errors(f"list {dataset}"):
             try:
-                return {Lfn(one["name"]) for one in self._client.list_content(parent.scope, parent.name)}
+                content = list(self._client.list_content(parent.scope, parent.name))
             except DataIdentifierNotFound:
                 return set()
+        return {Lfn(one["name"]) for one in content if one["type"] == "FILE"}
 
-    def _replicas(self, lfns: Sequence[Lfn], *, with_parents: bool = False) -> dict[Lfn, Mapping[str, Any]]:
+    def _replicas(self, lfns: Sequence[Lfn]) -> dict[Lfn, Mapping[str, Any]]:
         if not lfns:
             return {}
         with catalogue_errors(f"list the copies of {len(lfns)} files"):
@@ -160,7 +170,6 @@ class FileReader:
                     _dids(lfns),
                     all_states=True,
                     resolve_archives=False,
-                    resolve_parents=with_parents,
                     sort="random",  # we sort ourselves; the default looks places up on the internet
                 )
             )
@@ -170,12 +179,18 @@ class FileReader:
         return tuple(
             Replica(
                 rse=rse,
-                pfn=_plain_url(urls[0]) if (urls := replicas["rses"].get(rse)) else "",
+                pfn=self._preferred(replicas["rses"].get(rse, []), rse),
                 state=_REPLICA_STATES.get(state, ReplicaState.UNAVAILABLE),
                 onsite=self._storages.element(rse).onsite,
             )
             for rse, state in sorted(replicas.get("states", {}).items())
         )
+
+    def _preferred(self, urls: Sequence[str], rse: str) -> str:
+        """Return the URL that begins as those of its storage do; there may be other ways to it."""
+        prefix = self._storages.element(rse).url_prefix
+        plain = [_plain_url(url) for url in urls]
+        return next((url for url in plain if url.startswith(prefix)), plain[0] if plain else "")
 
 
 def _dids(lfns: Sequence[Lfn]) -> list[dict[str, str]]:
@@ -184,6 +199,11 @@ def _dids(lfns: Sequence[Lfn]) -> list[dict[str, str]]:
 
 def _without(facts: dict[str, Any], key: str) -> dict[str, MetadataValue]:
     return {name: value for name, value in facts.items() if name != key}
+
+
+def _read_priority(protocol: Mapping[str, Any]) -> int:
+    """Return the place of a way among those to read from afar: 1 is the first, 0 never."""
+    return int(protocol["domains"]["wan"]["read"])
 
 
 def _url_prefix(protocol: Mapping[str, Any]) -> str:
@@ -198,6 +218,6 @@ def _plain_url(url: str) -> str:
     """
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
-    if scheme == "file":
+    if scheme != "root":  # there the second slash says that the path is absolute
         path = path.replace("//", "/")
     return f"{scheme}://{host.removesuffix(':0')}{slash}{path}"

@@ -139,7 +139,7 @@ class ProductKind(BaseModel):
 
     def accepts(self, metadata: Mapping[str, MetadataValue]) -> bool:
         """Tell whether a product is of this kind."""
-        return all(matches(metadata, condition) for condition in parse_query(self.where))
+        return matches(metadata, parse_query(self.where))
 
 
 class Temporary(BaseModel):
