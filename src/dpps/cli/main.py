@@ -20,6 +20,8 @@ _COMMANDS: CommandTable = {
     "doctor": ("dpps.cli.system", "doctor", "Say what is missing and the command that mends it."),
     "ingest": ("dpps.cli.ingest", "ingest", "Take files from a hand-over folder into the archive."),
     "data": ("dpps.cli.data", "data", "List, find, inspect and retrieve archived files."),
+    "site": ("dpps.cli.site", "site", "Look at sites; drain, pause and resume them."),
+    "transfer": ("dpps.cli.transfer", "transfer", "Look at transfers; limit, share and pause them."),
     "production": ("dpps.cli.production", "production", "Submit, watch and steer productions."),
     "demo": ("dpps.cli.demo", "demo", "Send files through the whole system and report."),
 }

@@ -1,0 +1,74 @@
+"""Wiring of what operators do with sites and transfers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from dpps.composition.encryption import client_context
+from dpps.composition.instance import Instance
+from dpps.composition.state import StateFolder
+from dpps.data.sites import SiteParts
+from dpps.data.transfers.service import TransferService
+
+__all__ = ["connect_account", "open_sites", "open_transfers"]
+
+_OPERATOR = "operator"
+_RULES = "preservation"
+_TIMEOUT_SECONDS = 30.0
+
+
+@contextmanager
+def open_transfers(folder: StateFolder) -> Iterator[TransferService]:
+    """Give the transfer service of a system for the time of a block."""
+    import httpx
+
+    from dpps.adapters.http.fts import FtsClient
+
+    endpoint = Instance.load(folder).endpoint("transfers")
+    with httpx.Client(
+        base_url=endpoint.url,
+        verify=client_context(folder, _OPERATOR) if endpoint.scheme == "https" else True,
+        trust_env=False,
+        timeout=_TIMEOUT_SECONDS,
+    ) as client:
+        yield FtsClient(client)
+
+
+@contextmanager
+def open_sites(folder: StateFolder) -> Iterator[SiteParts]:
+    """Give what the operations on sites work with, for the time of a block."""
+    from dpps.adapters.rucio.sites import RucioSiteRegister
+    from dpps.adapters.sql.engine import build_engine
+    from dpps.adapters.sql.holds import SqlHoldStore
+
+    engine = build_engine(Instance.load(folder).database(folder, "dpps"))
+    try:
+        with open_transfers(folder) as transfers:
+            yield SiteParts(
+                register=RucioSiteRegister(
+                    connect_account(folder, _OPERATOR), lambda: connect_account(folder, _RULES)
+                ),
+                holds=SqlHoldStore(engine),
+                transfers=transfers,
+                clock=lambda: datetime.now(UTC),
+            )
+    finally:
+        engine.dispose()
+
+
+def connect_account(folder: StateFolder, account: str) -> Any:
+    """Return a client of the catalogue for one of its accounts."""
+    from dpps.adapters.rucio.connection import RucioAccount, connect
+
+    return connect(
+        RucioAccount(
+            url=Instance.load(folder).endpoint("rucio-server").url,
+            name=account,
+            password=folder.secret(f"rucio-{account}"),
+            configuration=folder.rucio_client_config,
+            tokens=folder.run / "tokens",
+        )
+    )
