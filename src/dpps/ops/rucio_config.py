@@ -65,6 +65,7 @@ def server_settings(instance: Instance, folder: StateFolder) -> dict[str, dict[s
         **_NO_IDENTITIES,
     }
     settings["policy"] = _POLICY
+    settings["metadata"] = {"plugins": "dpps.services.rucio_policy.metadata.ProductMetadata"}
     settings["alembic"] = {"cfg": str(folder.config / "alembic.ini")}
     # With an id that follows from its content, a submission that is repeated is the same job.
     settings["conveyor"] = {
