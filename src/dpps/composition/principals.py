@@ -18,6 +18,7 @@ _VARIABLE = "DPPS_PRINCIPAL"
 _SERVICES: dict[str, frozenset[Role]] = {
     "ingest": frozenset({Role.INGEST}),
     "workload": frozenset({Role.PRODUCTION_MANAGER}),
+    "preservation": frozenset({Role.OPERATOR}),
     "transfers": frozenset({Role.OPERATOR}),
     "rucio-daemons": frozenset({Role.OPERATOR}),
     "operator": frozenset({Role.OPERATOR}),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
-from dpps.composition.instance import Instance
+from dpps.composition.instance import Instance, StorageKind
 from dpps.composition.state import StateFolder
 from dpps.ops import probes
 from dpps.ops.postgres import server_command
 from dpps.ops.programs import environment_python, memcached, postgres_programs, service_user, within_reach
 from dpps.ops.service import Service, ServiceState
+from dpps.ops.xrootd import prepared_server, service_name
 
 __all__ = ["ENCRYPTED_SERVICES", "ENDPOINT_NAMES", "OWN_SERVICES", "RUCIO_SERVICES", "services"]
 
@@ -22,6 +24,7 @@ RUCIO_SERVICES = {
 OWN_SERVICES = {
     "transfers": ("dpps.services.transfers", "moves bytes between storages (FTS3 REST API)"),
     "ingest": ("dpps.services.ingest", "takes handed-over files into the archive"),
+    "preservation": ("dpps.services.preservation", "keeps the policy and audits every copy"),
     "workload": ("dpps.services.workload", "runs productions: transformations, tasks, jobs"),
 }
 _NEEDS = {
@@ -29,6 +32,7 @@ _NEEDS = {
     "rucio-daemons": ("postgres", "cache"),
     "transfers": ("postgres",),
     "ingest": ("postgres", "rucio-server"),
+    "preservation": ("postgres", "rucio-server"),
     "workload": ("postgres", "rucio-server"),
 }
 ENCRYPTED_SERVICES = frozenset({"transfers"})
@@ -45,7 +49,7 @@ def services(folder: StateFolder, instance: Instance) -> tuple[Service, ...]:
         When a program or an environment that it cannot do without is missing.
     """
     catalogue = environment_python("rucio")
-    rows = [_postgres(folder, instance), _cache(instance)]
+    rows = [_postgres(folder, instance), _cache(instance), *_storages(folder, instance)]
     for name, (module, purpose) in {**RUCIO_SERVICES, **OWN_SERVICES}.items():
         python = str(catalogue) if name in RUCIO_SERVICES else sys.executable
         endpoint = instance.endpoint(name)
@@ -95,6 +99,23 @@ def _postgres(folder: StateFolder, instance: Instance) -> Service:
         stop_signal=signal.SIGINT,  # "fast": does not wait for clients to leave
         stop_seconds=60.0,
     )
+
+
+def _storages(folder: StateFolder, instance: Instance) -> Iterator[Service]:
+    if instance.storage is not StorageKind.XROOTD:
+        return
+    for site in instance.sites:
+        server = prepared_server(folder, site.rse)
+        endpoint = instance.endpoint(service_name(site.rse))
+        yield Service(
+            name=service_name(site.rse),
+            purpose=f"storage of {site.rse} (XRootD)",
+            command=server.command,
+            environment=server.environment,
+            endpoint=endpoint,
+            probe=probes.encrypted_probe(endpoint, folder),
+            user=server.user,
+        )
 
 
 def _cache(instance: Instance) -> Service:

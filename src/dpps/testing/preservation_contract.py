@@ -88,6 +88,7 @@ class EvidenceContract:
         evidence.mark_released([read.key, _key("unknown")], _NOW)
         evidence.record([read])
         assert evidence.known([read.lfn])[read.key].released_at == _NOW
+        assert evidence.oldest("PIC", _NOW + _DAY, 10) == []
 
     def test_summaries_count_by_storage(self, evidence: Evidence) -> None:
         evidence.record([_read(_key("a"), CopyOutcome.INTACT), _read(_key("b"), CopyOutcome.DAMAGED)])

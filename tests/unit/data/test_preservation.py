@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from dpps.data.policy import FreeOnsite
-from dpps.data.preservation import OnsiteCopy, PreservationOutcome, preservation_pass
+from dpps.adapters.memory.preservation import MemoryEvidence
+from dpps.data.audit.reading import Reader
+from dpps.data.audit.records import CopyKey, CopyOutcome
+from dpps.data.policy import FreeOnsite, PreservationPolicy
+from dpps.data.ports import ReplicationRule, RuleState
+from dpps.data.preservation import (
+    DatasetLook,
+    Keeping,
+    OnsiteCopy,
+    PreservationOutcome,
+    preservation_pass,
+)
 from dpps.domain.errors import NotAuthorized
 from dpps.domain.files import ReplicaState
 from dpps.domain.names import Lfn
@@ -11,6 +24,9 @@ from dpps.domain.principals import Principal, Role
 from dpps.testing.handed_files import announce, make_simtel
 from dpps.testing.storages import storage_element
 from tests.unit.data.conftest import Archive
+
+Look = Callable[..., list[DatasetLook]]
+Preserve = Callable[..., list[OnsiteCopy]]
 
 
 @pytest.fixture
@@ -21,22 +37,57 @@ def lfn(archive: Archive) -> Lfn:
     return result.lfn
 
 
-def preserve(archive: Archive, **options: bool) -> list[OnsiteCopy]:
-    return preservation_pass(archive.principal, archive.catalogue, archive.storage, archive.policy, **options)  # type: ignore[arg-type]
+@pytest.fixture
+def evidence() -> MemoryEvidence:
+    return MemoryEvidence()
 
 
-def test_two_verified_copies_free_the_onsite_one(archive: Archive, lfn: Lfn) -> None:
+class Clock:
+    """A time that tests set."""
+
+    now = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def look(archive: Archive, evidence: MemoryEvidence, clock: Clock) -> Look:
+    def looks(*, dry_run: bool = False) -> list[DatasetLook]:
+        work = Keeping(
+            catalogue=archive.catalogue,
+            reader=Reader(storage=archive.storage, evidence=evidence, clock=clock),
+            policy=archive.policy,
+            elements=archive.catalogue.storage_elements(),
+            dry_run=dry_run,
+        )
+        return list(preservation_pass(archive.principal, work))
+
+    return looks
+
+
+@pytest.fixture
+def preserve(look: Look) -> Preserve:
+    return lambda dry_run=False: [copy for one in look(dry_run=dry_run) for copy in one.copies]
+
+
+def test_two_verified_copies_free_the_onsite_one(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
-    (copy,) = preserve(archive)
+    (copy,) = preserve()
     assert copy.outcome is PreservationOutcome.FREED
     assert copy.verified_at == ("CSCS", "PIC")
     assert archive.catalogue.released == {("CTAO-NORTH", lfn)}
 
 
-def test_one_copy_is_not_enough(archive: Archive, lfn: Lfn) -> None:
+def test_one_copy_is_not_enough(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS")
     archive.catalogue.set_replica(lfn, "PIC", ReplicaState.COPYING)
-    (copy,) = preserve(archive)
+    (copy,) = preserve()
     assert copy.outcome is PreservationOutcome.KEPT
     assert copy.reason == "1 of 2 off-site copies are there; PIC copying"
     assert archive.catalogue.released == set()
@@ -44,101 +95,217 @@ def test_one_copy_is_not_enough(archive: Archive, lfn: Lfn) -> None:
 
 @pytest.mark.parametrize("bytes_there", [b"", b"other", None])
 def test_a_copy_that_reads_back_wrong_keeps_the_onsite_one(
-    archive: Archive, lfn: Lfn, bytes_there: bytes | None
+    archive: Archive, preserve: Preserve, lfn: Lfn, bytes_there: bytes | None
 ) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
     if bytes_there is None:
         archive.storage.delete(archive.url("PIC", lfn))
     else:
         archive.storage.files[archive.url("PIC", lfn)] = bytes_there
-    (copy,) = preserve(archive)
+    (copy,) = preserve()
     assert copy.outcome is PreservationOutcome.KEPT
     assert "PIC" in copy.reason
     assert archive.catalogue.released == set()
 
 
-def test_a_dry_run_verifies_and_frees_nothing(archive: Archive, lfn: Lfn) -> None:
+def test_a_dry_run_verifies_and_frees_nothing(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
-    (copy,) = preserve(archive, dry_run=True)
+    (copy,) = preserve(dry_run=True)
     assert copy.outcome is PreservationOutcome.WOULD_FREE
     assert archive.catalogue.released == set()
 
 
-def test_what_this_process_freed_is_not_read_again(archive: Archive, lfn: Lfn) -> None:
-    archive.replicate(lfn, "CSCS", "PIC")
-    done: set[tuple[str, Lfn]] = set()
-    for expected in (1, 0):
-        copies = preservation_pass(
-            archive.principal, archive.catalogue, archive.storage, archive.policy, done=done
-        )
-        assert len(copies) == expected
-
-
-def test_repeating_is_no_error_and_a_file_without_onsite_copy_is_no_subject(
-    archive: Archive, lfn: Lfn
+def test_a_freed_copy_is_waited_for_and_a_file_without_onsite_copy_is_no_subject(
+    archive: Archive, lfn: Lfn, look: Look, clock: Clock
 ) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
-    assert [copy.outcome for copy in preserve(archive) + preserve(archive)] == [PreservationOutcome.FREED] * 2
+    archive.fulfil_rules()
+    (first,), (second,) = look(), look()
+    assert [copy.outcome for copy in first.copies] == [PreservationOutcome.FREED]
+    assert (second.copies, second.waits_for) == ([], "storages have not deleted freed copies yet")
+    clock.now += timedelta(hours=2)
+    (later,) = look()
+    assert later.freed == 1, "nobody deleted it: it is judged anew"
     archive.catalogue.remove_replica(lfn, "CTAO-NORTH")
-    assert preserve(archive) == []
+    (last,) = look()
+    assert (last.copies, last.waits_for) == ([], "")
 
 
-def test_the_policy_may_keep_onsite_copies(archive: Archive, lfn: Lfn) -> None:
+def test_fresh_readings_are_not_repeated_and_old_ones_prove_nothing(
+    archive: Archive, lfn: Lfn, look: Look, clock: Clock, evidence: MemoryEvidence
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    archive.catalogue.locked.add(("CTAO-NORTH", lfn))
+    look()
+    archive.storage.files[archive.url("PIC", lfn)] = b"rotten"
+    clock.now += timedelta(days=6)
+    archive.catalogue.locked.clear()
+    assert look(dry_run=True)[0].copies[0].outcome is PreservationOutcome.WOULD_FREE
+    clock.now += timedelta(days=2)
+    (copy,) = look()[0].copies
+    assert copy.outcome is PreservationOutcome.KEPT
+    assert "PIC is not proven" in copy.reason
+    assert evidence.known([lfn])[CopyKey(lfn, "PIC")].outcome is CopyOutcome.DAMAGED
+
+
+def test_a_clock_that_was_set_back_makes_readings_worthless(
+    archive: Archive, lfn: Lfn, look: Look, clock: Clock
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    look(dry_run=True)
+    clock.now -= timedelta(days=1)
+    archive.storage.files[archive.url("PIC", lfn)] = b"rotten"
+    assert look()[0].freed == 0
+
+
+def test_the_policy_may_wait_before_it_frees(archive: Archive, lfn: Lfn, look: Look, clock: Clock) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    later = FreeOnsite(when_verified=True, after=timedelta(days=2))
+    kinds = [kind.model_copy(update={"free_onsite": later}) for kind in archive.policy.kinds]
+    archive.policy = archive.policy.model_copy(update={"kinds": tuple(kinds)})
+    (first,) = look()
+    assert first.freed == 0
+    assert "intact for 2 days" in first.copies[0].reason
+    assert first.look_again_at == clock.now + timedelta(days=2)
+    clock.now += timedelta(days=2)
+    assert look()[0].freed == 1
+
+
+def test_while_another_process_holds_the_dataset_nothing_is_done(
+    archive: Archive, lfn: Lfn, look: Look, evidence: MemoryEvidence
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    with evidence.exclusive(lfn.parent):
+        (one,) = look()
+    assert one.waits_for == "another process is at work on it"
+    assert archive.catalogue.released == set()
+
+
+def test_copies_that_only_rules_of_people_keep_do_not_count(archive: Archive, lfn: Lfn, look: Look) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    for rule in archive.catalogue.rules(lfn.parent):
+        archive.catalogue.remove_rule(rule.rule_id)
+    archive.catalogue.ensure_rule(ReplicationRule(dataset=lfn.parent, copies=2, expression="OFFSITE=True"))
+    (one,) = look(dry_run=True)
+    assert one.copies[0].reason == "no replication rule keeps the off-site copies"
+
+
+def two_copies_elsewhere(policy: PreservationPolicy) -> PreservationPolicy:
+    kinds = [kind.model_copy(update={"at": "CSCS|FRASCATI"}) for kind in policy.kinds]
+    return policy.model_copy(update={"kinds": tuple(kinds)})
+
+
+def test_a_new_policy_moves_old_data_and_ends_old_rules_only_with_proof(
+    archive: Archive, lfn: Lfn, look: Look
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    archive.fulfil_rules()
+    old = archive.catalogue.rules(lfn.parent)
+    archive.policy = two_copies_elsewhere(archive.policy)
+    (made,) = look()
+    assert (made.rules_made, made.rules_ended, made.freed) == (2, 0, 0)
+    archive.fulfil_rules()  # the catalogue says so, but the copy at Frascati is missing
+    (waiting,) = look()
+    assert waiting.rules_ended == 0
+    assert "has 1 of 2 proven copies" in waiting.waits_for
+    archive.replicate(lfn, "FRASCATI")
+    good = archive.storage.files[archive.url("FRASCATI", lfn)]
+    archive.storage.files[archive.url("FRASCATI", lfn)] = b"rotten"
+    assert look()[0].rules_ended == 0, "a damaged copy is no proof"
+    archive.storage.files[archive.url("FRASCATI", lfn)] = good
+    (done,) = look()
+    assert done.rules_ended == 2
+    left = {rule.rule_id for rule in archive.catalogue.rules(lfn.parent)}
+    assert left.isdisjoint(rule.rule_id for rule in old)
+    assert len(left) == 2
+
+
+def test_rules_of_people_are_left_alone(archive: Archive, lfn: Lfn, look: Look) -> None:
+    theirs = archive.catalogue.ensure_rule(ReplicationRule(dataset=lfn.parent, copies=1, expression="PIC"))
+    archive.replicate(lfn, "CSCS", "FRASCATI")
+    archive.policy = two_copies_elsewhere(archive.policy)
+    for _ in range(3):
+        look()
+        archive.fulfil_rules()
+    assert theirs in {rule.rule_id for rule in archive.catalogue.rules(lfn.parent)}
+
+
+def test_a_stuck_rule_is_told_and_tried_again(archive: Archive, lfn: Lfn, look: Look) -> None:
+    (first, *_) = archive.catalogue.rules(lfn.parent)
+    archive.catalogue.set_rule_state(first.rule_id, RuleState.STUCK)
+    (one,) = look()
+    assert "is stuck" in one.waits_for
+    assert {rule.state for rule in archive.catalogue.rules(lfn.parent)} == {RuleState.REPLICATING}
+
+
+def test_a_policy_that_the_storages_cannot_keep_is_told_and_changes_nothing(
+    archive: Archive, lfn: Lfn, look: Look
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    kinds = [kind.model_copy(update={"distance_km": 5000.0}) for kind in archive.policy.kinds]
+    archive.policy = archive.policy.model_copy(update={"kinds": tuple(kinds)})
+    (one,) = look()
+    assert "at least 5000 km apart" in one.waits_for
+    assert one.freed == 0
+
+
+def test_the_policy_may_keep_onsite_copies(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
     never = FreeOnsite(when_verified=False)
     kinds = [kind.model_copy(update={"free_onsite": never}) for kind in archive.policy.kinds]
     archive.policy = archive.policy.model_copy(update={"kinds": tuple(kinds)})
-    (copy,) = preserve(archive)
+    (copy,) = preserve()
     assert copy.outcome is PreservationOutcome.KEPT
     assert "policy" in copy.reason
 
 
-def test_copies_at_one_site_count_once(archive: Archive, lfn: Lfn) -> None:
+def test_copies_at_one_site_count_once(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     archive.replicate(lfn, "PIC")
     archive.catalogue.add_storage(storage_element("PIC-TAPE", "memory://PIC-TAPE", site="PIC"))
     archive.replicate(lfn, "PIC-TAPE")
-    (copy,) = preserve(archive)
+    preserve()  # the rules name one storage of each site from now on
+    (copy,) = preserve()
     assert copy.outcome is PreservationOutcome.KEPT
     assert "1 of 2" in copy.reason
     assert archive.catalogue.released == set()
 
 
-def test_a_bad_copy_does_not_count(archive: Archive, lfn: Lfn) -> None:
+def test_a_bad_copy_does_not_count(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
     archive.catalogue.set_replica(lfn, "PIC", ReplicaState.BAD)
-    (copy,) = preserve(archive)
+    (copy,) = preserve()
     assert copy.reason == "1 of 2 off-site copies are there; PIC bad"
     assert archive.catalogue.released == set()
 
 
-def test_copies_that_no_rule_keeps_are_no_proof(archive: Archive, lfn: Lfn) -> None:
+def test_copies_that_no_rule_keeps_are_no_proof(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
     for rule in archive.catalogue.rules(lfn.parent):
         archive.catalogue.remove_rule(rule.rule_id)
-    (copy,) = preserve(archive, dry_run=True)
+    (copy,) = preserve(dry_run=True)
     assert "no replication rule" in copy.reason
     assert archive.catalogue.rules(lfn.parent) == []
-    assert [one.outcome for one in preserve(archive) + preserve(archive)] == [
+    assert [one.outcome for one in preserve() + preserve()] == [
         PreservationOutcome.KEPT,
         PreservationOutcome.FREED,
     ], "the rule is made, and the next pass frees"
 
 
-def test_a_locked_copy_does_not_keep_the_others(archive: Archive, lfn: Lfn) -> None:
+def test_a_locked_copy_does_not_keep_the_others(archive: Archive, preserve: Preserve, lfn: Lfn) -> None:
     announce(make_simtel(archive.handover / "run11.simtel", run=11))
     (other,) = archive.ingest()
     assert other.lfn is not None
     for one in (lfn, other.lfn):
         archive.replicate(one, "CSCS", "PIC")
     archive.catalogue.locked.add(("CTAO-NORTH", lfn))
-    outcomes = {copy.lfn: copy for copy in preserve(archive)}
+    outcomes = {copy.lfn: copy for copy in preserve()}
     assert outcomes[lfn].outcome is PreservationOutcome.KEPT
     assert "rule" in outcomes[lfn].reason
     assert outcomes[other.lfn].outcome is PreservationOutcome.FREED
     assert archive.catalogue.released == {("CTAO-NORTH", other.lfn)}
 
 
-def test_readers_may_not_free(archive: Archive) -> None:
+def test_readers_may_not_free(archive: Archive, preserve: Preserve) -> None:
     archive.principal = Principal(name="guest", roles=frozenset({Role.READER}))
     with pytest.raises(NotAuthorized):
-        preserve(archive)
+        preserve()

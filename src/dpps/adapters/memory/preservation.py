@@ -59,7 +59,9 @@ class MemoryEvidence:
         due = [
             one
             for one in self._rows.values()
-            if one.rse == rse and (one.verified_at is None or one.verified_at < before)
+            if one.rse == rse
+            and one.released_at is None
+            and (one.verified_at is None or one.verified_at < before)
         ]
         due.sort(key=lambda one: (one.verified_at is not None, one.verified_at or before, one.lfn))
         return [one.key for one in due[:limit]]
@@ -70,6 +72,7 @@ class MemoryEvidence:
             (one.verified_at, one.key)
             for one in self._rows.values()
             if one.rse == rse
+            and one.released_at is None
             and one.outcome in WRONG_OUTCOMES
             and one.verified_at is not None
             and one.verified_at < before

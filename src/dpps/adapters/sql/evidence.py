@@ -31,6 +31,10 @@ _LOCKS: Final = 0x6B656570
 """First key of the advisory locks (``keep`` in ASCII); the second is a hash of what is held."""
 
 
+_NOT_RELEASED: Final = table.c.released_at.is_(None)
+"""Copies that a storage was told to delete prove nothing by being gone."""
+
+
 class SqlEvidence:
     """One row a copy.
 
@@ -84,13 +88,13 @@ class SqlEvidence:
     def oldest(self, rse: str, before: datetime, limit: int) -> list[CopyKey]:
         """Return copies whose last reading is before a time: never read ones first, then the oldest."""
         due = table.c.verified_at.is_(None) | (table.c.verified_at < before)
-        query = select(table.c.lfn, table.c.rse).where(table.c.rse == rse, due)
+        query = select(table.c.lfn, table.c.rse).where(table.c.rse == rse, due, _NOT_RELEASED)
         return self._keys(query.order_by(table.c.verified_at.nulls_first(), table.c.lfn).limit(limit))
 
     def wrong(self, rse: str, before: datetime, limit: int) -> list[CopyKey]:
         """Return copies that were damaged, lost or unreadable when last read, before a time."""
         wrong = table.c.outcome.in_([one.value for one in WRONG_OUTCOMES])
-        query = select(table.c.lfn, table.c.rse).where(table.c.rse == rse, wrong)
+        query = select(table.c.lfn, table.c.rse).where(table.c.rse == rse, wrong, _NOT_RELEASED)
         query = query.where(table.c.verified_at < before)
         return self._keys(query.order_by(table.c.verified_at, table.c.lfn).limit(limit))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dpps.data.audit.ports import BadCopies, Findings
@@ -10,6 +11,10 @@ from dpps.data.audit.records import WRONG_OUTCOMES, AuditEvent, CopyEvidence, Co
 from dpps.domain.files import ArchivedFile, Replica, ReplicaState
 
 __all__ = ["DamageControl"]
+
+
+def _keep_silent(_event: AuditEvent) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,8 @@ class DamageControl:
     reader: Reader
     findings: Findings
     bad_copies: BadCopies
+    report: Callable[[AuditEvent], None] = _keep_silent
+    """Gets every event, after it was remembered."""
 
     def treat(self, file: ArchivedFile, found: CopyEvidence, before: CopyEvidence | None) -> None:
         """Do what the reading of one copy asks for; repeating does no harm."""
@@ -65,3 +72,4 @@ class DamageControl:
     def _note(self, kind: str, found: CopyEvidence, text: str) -> None:
         event = AuditEvent(at=self.reader.clock(), kind=kind, name=found.lfn.name, rse=found.rse, text=text)
         self.findings.note(event)
+        self.report(event)

@@ -1,0 +1,270 @@
+"""One look at a dataset: compare it with the policy, and do what brings it nearer.
+
+A look may be cut anywhere; the next one sees what is there and goes on. Copies are given up (an on-site
+copy freed, a superseded rule ended) only by the holder of the dataset's lock, with proof of the copies that
+remain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import batched
+
+from dpps.data.audit.comparing import known_files
+from dpps.data.audit.reading import Reader
+from dpps.data.audit.records import CopyEvidence, CopyKey, DatasetState
+from dpps.data.policy import PreservationPolicy, ProductKind, plan_rules
+from dpps.data.policy.plan import site_of
+from dpps.data.ports import Catalogue, ReplicationRule, RuleState, StorageElement
+from dpps.data.preservation.freeing import OnsiteCopy, PreservationOutcome, free, judge, proven_sites
+from dpps.domain.errors import Unavailable
+from dpps.domain.files import ArchivedFile, ReplicaState
+from dpps.domain.names import Lfn
+from dpps.domain.principals import Action, Principal, authorize
+
+__all__ = ["DatasetLook", "Keeping", "keep_dataset", "preservation_pass"]
+
+_BATCH_FILES = 500
+_REASONS_MAX = 5
+_DELETION_MAX = timedelta(hours=1)
+"""After which a freed copy that is still there is judged anew: someone may want it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What looks at datasets work with; made anew for every round, so that storages are known as they are."""
+
+    catalogue: Catalogue
+    reader: Reader
+    policy: PreservationPolicy
+    elements: Sequence[StorageElement]
+    dry_run: bool = False
+
+    @property
+    def sites(self) -> Mapping[str, str]:
+        """Site of each storage."""
+        return {element.rse: site_of(element) for element in self.elements}
+
+
+@dataclass(slots=True, kw_only=True)
+class DatasetLook:
+    """What one look at a dataset found and did."""
+
+    dataset: str
+    waits_for: str = ""
+    """What is missing; empty when the policy is kept and nothing is left to do."""
+    copies: list[OnsiteCopy] = field(default_factory=list)
+    """On-site copies that were judged."""
+    rules_made: int = 0
+    rules_ended: int = 0
+    look_again_at: datetime | None = None
+    """When something is due by itself."""
+
+    @property
+    def freed(self) -> int:
+        """Number of on-site copies that may be deleted since this look."""
+        return sum(one.outcome is PreservationOutcome.FREED for one in self.copies)
+
+
+def preservation_pass(
+    principal: Principal,
+    work: Keeping,
+    *,
+    under: str = "/",
+    progress: Callable[[OnsiteCopy], None] | None = None,
+) -> Iterator[DatasetLook]:
+    """Look at every dataset below a path, and yield what each look found and did.
+
+    Raises
+    ------
+    NotAuthorized
+        When the principal may not free copies.
+    Unavailable
+        When catalogue or database do not answer.
+    """
+    authorize(principal, Action.PRESERVE, under)
+    for dataset in work.catalogue.datasets(under):
+        look = keep_dataset(work, dataset)
+        if progress is not None:
+            for copy in look.copies:
+                progress(copy)
+        yield look
+
+
+def keep_dataset(work: Keeping, dataset: str, state: DatasetState | None = None) -> DatasetLook:
+    """Compare one dataset with the policy, and do what brings it nearer.
+
+    Parameters
+    ----------
+    work : Keeping
+        The archive and its policy.
+    dataset : str
+        Name of the dataset.
+    state : DatasetState, optional
+        What is known from earlier looks; tells whether a lifetime is over.
+    """
+    with work.reader.evidence.exclusive(dataset) as held:
+        look = DatasetLook(dataset=dataset)
+        if held:
+            _Look(work, look, state).run()
+        else:
+            look.waits_for = "another process is at work on it"
+        return look
+
+
+@dataclass(slots=True)
+class _Look:
+    work: Keeping
+    look: DatasetLook
+    state: DatasetState | None
+    kinds: dict[str, ProductKind] = field(default_factory=dict)
+    onsite: list[Lfn] = field(default_factory=list)
+    """Files with an on-site copy that nobody was told to delete."""
+    waits: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        self._take_stock()
+        wanted = self._wanted()
+        if wanted is not None:
+            keepers, superseded = self._ensure(wanted)
+            kept = self._kept(keepers) if self.onsite or superseded else {}
+            self._free(kept, complete=len(keepers) == len(wanted))
+            self._end(superseded, keepers, kept)
+        reasons = list(dict.fromkeys(self.waits))
+        more = [f"and {len(reasons) - _REASONS_MAX} reasons more"] if len(reasons) > _REASONS_MAX else []
+        self.look.waits_for = "; ".join([*reasons[:_REASONS_MAX], *more])
+
+    def _take_stock(self) -> None:
+        """Note which copies there are, for the audit, and of which kinds the files are."""
+        reader, copies = self.work.reader, set[CopyKey]()
+        onsite: list[CopyKey] = []
+        for file in known_files(self.work.catalogue, self.look.dataset):
+            kind = self.work.policy.kind_of(file.metadata)
+            self.kinds.setdefault(kind.name, kind)
+            for one in file.replicas:
+                if one.state is ReplicaState.AVAILABLE:
+                    copies.add(CopyKey(file.lfn, one.rse))
+                    if one.onsite:
+                        onsite.append(CopyKey(file.lfn, one.rse))
+        reader.evidence.take_stock(self.look.dataset, copies)
+        for chunk in batched(onsite, _BATCH_FILES):
+            known = reader.evidence.known([key.lfn for key in chunk])
+            released = {key for key in chunk if self._is_released(known.get(key))}
+            self.onsite += dict.fromkeys(key.lfn for key in chunk if key not in released)
+            if released and not self.work.dry_run:
+                self.waits.append("storages have not deleted freed copies yet")
+
+    def _is_released(self, known: CopyEvidence | None) -> bool:
+        """Tell whether the storage was told not long ago to delete a copy."""
+        if known is None or known.released_at is None:
+            return False
+        return timedelta(0) <= self.work.reader.clock() - known.released_at < _DELETION_MAX
+
+    def _wanted(self) -> list[ReplicationRule] | None:
+        """Return the rules that the policy asks for; None, with the reason, when it asks the impossible."""
+        wanted: dict[tuple[int, str], ReplicationRule] = {}
+        for kind in self.kinds.values():
+            if self._is_over(kind):
+                continue
+            try:
+                rules = plan_rules(self.work.policy, kind, self.look.dataset, self.work.elements)
+            except Unavailable as impossible:
+                self.waits.append(impossible.message)
+                return None
+            for rule in rules:
+                wanted.setdefault((rule.copies, rule.expression), rule)
+        return list(wanted.values())
+
+    def _is_over(self, kind: ProductKind) -> bool:
+        """Tell whether the lifetime of a kind's products is over; the catalogue ended the rules by itself."""
+        if kind.lifetime is None or self.state is None:
+            return False
+        return self.work.reader.clock() > self.state.first_seen_at + kind.lifetime
+
+    def _ensure(
+        self, wanted: Sequence[ReplicationRule]
+    ) -> tuple[list[ReplicationRule], list[ReplicationRule]]:
+        """Make what is missing; return the rules that keep the policy, and ours that it supersedes."""
+        known = self.work.catalogue.rules(self.look.dataset)
+        ours = {(rule.copies, rule.expression): rule for rule in known if rule.kind is not None}
+        keepers: list[ReplicationRule] = []
+        for rule in wanted:
+            there = ours.pop((rule.copies, rule.expression), None)
+            if there is not None:
+                keepers.append(there)
+                self._note_state(there)
+            else:
+                self.look.rules_made += 1
+                self.waits.append(f"the rule for {rule.copies} copies at {rule.expression} was missing")
+            terms = (rule.source_expression, rule.priority)
+            if not self.work.dry_run and (
+                there is None or terms != (there.source_expression, there.priority)
+            ):
+                self.work.catalogue.ensure_rule(rule)
+        return keepers, list(ours.values())
+
+    def _note_state(self, rule: ReplicationRule) -> None:
+        if rule.state is RuleState.OK:
+            return
+        why = f": {rule.error}" if rule.error else ""
+        state = rule.state.value if rule.state else "unknown"
+        self.waits.append(f"the rule for {rule.copies} copies at {rule.expression} is {state}{why}")
+        if rule.state is RuleState.STUCK and not self.work.dry_run:
+            self.work.catalogue.retry_rule(rule.rule_id)
+
+    def _kept(self, keepers: Sequence[ReplicationRule]) -> Mapping[Lfn, frozenset[str]]:
+        return self.work.catalogue.kept_copies([rule.rule_id for rule in keepers])
+
+    def _free(self, kept: Mapping[Lfn, frozenset[str]], *, complete: bool) -> None:
+        for names in batched(self.onsite, _BATCH_FILES):
+            verdicts = [
+                self._judge(file, kept.get(file.lfn, frozenset()), complete=complete)
+                for file in self.work.catalogue.files(names)
+                if file is not None
+            ]
+            flat = [one for some in verdicts for one in some]
+            self.look.copies += (
+                flat if self.work.dry_run else free(self.work.catalogue, self.work.reader, flat)
+            )
+        for copy in self.look.copies:
+            if copy.outcome is PreservationOutcome.FREED:
+                self.waits.append("storages have not deleted freed copies yet")
+            elif not copy.stays:
+                self.waits.append(f"{copy.lfn.basename} at {copy.rse}: {copy.reason}")
+        times = [copy.free_at for copy in self.look.copies if copy.free_at is not None]
+        self.look.look_again_at = min(times, default=None)
+
+    def _judge(self, file: ArchivedFile, kept_at: frozenset[str], *, complete: bool) -> list[OnsiteCopy]:
+        kind = self.work.policy.kind_of(file.metadata)
+        copies = [one for one in file.replicas if one.onsite and one.state is ReplicaState.AVAILABLE]
+        if kind.free_onsite.when_verified and not complete:
+            why, outcome = "no replication rule keeps the off-site copies", PreservationOutcome.KEPT
+            return [OnsiteCopy(lfn=file.lfn, rse=one.rse, outcome=outcome, reason=why) for one in copies]
+        reader, sites = self.work.reader, self.work.sites
+        return [judge(file, one, kind, kept_at, reader, sites) for one in copies]
+
+    def _end(
+        self,
+        superseded: Sequence[ReplicationRule],
+        keepers: Sequence[ReplicationRule],
+        kept: Mapping[Lfn, frozenset[str]],
+    ) -> None:
+        """End rules that the policy no longer asks for, once all that it does ask for is proven."""
+        if not superseded:
+            return
+        if self.look.rules_made or any(rule.state is not RuleState.OK for rule in keepers):
+            self.waits.append("older rules stay until those of the policy are fulfilled")
+            return
+        for file in known_files(self.work.catalogue, self.look.dataset):
+            kind = self.work.policy.kind_of(file.metadata)
+            needed = 0 if self._is_over(kind) else kind.copies
+            found = proven_sites(file, kept.get(file.lfn, ()), self.work.reader, self.work.sites)
+            if found < needed:
+                self.waits.append(f"older rules stay: {file.lfn} has {found} of {needed} proven copies")
+                return
+        for rule in superseded:
+            self.look.rules_ended += 1
+            if not self.work.dry_run:
+                self.work.catalogue.remove_rule(rule.rule_id)

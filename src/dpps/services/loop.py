@@ -1,0 +1,97 @@
+"""Loops of services: look, work, wait; longer the less there is to do or the less works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Protocol
+
+import structlog
+
+from dpps.domain.errors import DppsError
+
+__all__ = ["Interruptions", "Loop", "Pace"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Pace:
+    """A waiting time that doubles with every idle round and is short again after work."""
+
+    shortest_seconds: float
+    longest_seconds: float
+    seconds: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seconds = self.shortest_seconds
+
+    def after(self, *, worked: bool) -> float:
+        """Return how long to wait now."""
+        now = self.shortest_seconds if worked else self.seconds
+        self.seconds = min(self.longest_seconds, now * 2)
+        return now
+
+
+class Interruptions(Protocol):
+    """Where outages are counted."""
+
+    def note_interruption(self, code: str) -> None:
+        """Note that an outage interrupted the work."""
+        ...
+
+
+class Loop[Connection]:
+    """Repeats one kind of work, through outages of what it needs.
+
+    Parameters
+    ----------
+    connect : callable
+        Connects with what the work needs; called again after every outage.
+    work : callable
+        Does what there is to do now; tells whether there was anything.
+    pace : Pace
+        How long to wait between rounds.
+    metrics : Interruptions
+        Where outages are counted.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        work: Callable[[Connection], bool],
+        pace: Pace,
+        metrics: Interruptions,
+    ) -> None:
+        self._connect = connect
+        self._work = work
+        self._pace = pace
+        self._metrics = metrics
+        self._retry = Pace(shortest_seconds=1.0, longest_seconds=60.0)
+        self._connection: Connection | None = None
+        self.trouble: str | None = "the first round is not over yet"
+        """Why nothing works now, or None."""
+
+    def run(self, stop: Event) -> None:
+        """Work until told to stop."""
+        while not stop.is_set():
+            stop.wait(self.round())
+
+    def round(self) -> float:
+        """Work once; return the seconds to wait before the next round."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            worked = self._work(self._connection)
+        except DppsError as error:
+            self._connection = None  # it may come back as another
+            self.trouble = error.message
+            self._metrics.note_interruption(error.code)
+            wait_seconds = self._retry.after(worked=False)
+            facts = {"code": error.code, "next_step": error.next_step, "retry_in_seconds": wait_seconds}
+            _log.warning(error.message, **facts)
+            return wait_seconds
+        self.trouble = None
+        self._retry.after(worked=True)
+        return self._pace.after(worked=worked)
