@@ -79,7 +79,7 @@ class TestWebdavStorage(StorageContract):
         self, storage: TransferStorage, xrootd_servers: XrootdServers, url: str
     ) -> None:
         with pytest.raises(InvalidInput):
-            storage.size_bytes(url.format(server=xrootd_servers.prefix("NEAR").removeprefix("davs://")))
+            storage.size_bytes(url.format(server=xrootd_servers.prefix("NEAR").removeprefix("https://")))
 
     def test_a_folder_is_no_file(self, storage: TransferStorage, raw: RawServer) -> None:
         raw.put("ctao/dpps/a.dat", b"x")

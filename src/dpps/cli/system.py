@@ -40,16 +40,24 @@ def _system_for(action: Action) -> StateFolder:
     help="Use a PostgreSQL run by others: postgresql://user:password@host:port/ "
     "(environment: DPPS_DATABASE_URL, which keeps the password off the command line).",
 )
+@click.option(
+    "--storage",
+    type=click.Choice(["posix", "xrootd"]),
+    help="What the sites' storages are: folders of this machine, or a server each (TLS, third-party copy). "
+    "Chosen when the system is first started; posix by default.",
+)
 @json_option
-def up(only: tuple[str, ...], database_url: str | None, as_json: bool) -> None:
+def up(only: tuple[str, ...], database_url: str | None, storage: str | None, as_json: bool) -> None:
     """Start the whole system and wait until it is ready."""
     from dpps.cli.progress import show_changes
+    from dpps.composition.instance import StorageKind
     from dpps.domain.principals import Action
     from dpps.ops.lifecycle import start
 
     folder = _system_for(Action.OPERATE)
     with show_changes(quiet=as_json) as report:
-        started = start(folder, report=report, only=only, database_url=database_url)
+        kind = StorageKind(storage) if storage else None
+        started = start(folder, report=report, only=only, database_url=database_url, storage=kind)
     if as_json:
         emit_json({"already_running": started.already_running, **started.status.model_dump(mode="json")})
         return

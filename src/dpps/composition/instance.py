@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import InvalidInput, NotFound
 
-__all__ = ["Endpoint", "Instance", "SiteStorage"]
+__all__ = ["Endpoint", "Instance", "SiteStorage", "StorageKind"]
 
 
 class Endpoint(BaseModel):
@@ -31,6 +32,15 @@ class Endpoint(BaseModel):
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
+class StorageKind(StrEnum):
+    """What the storage elements of a system are."""
+
+    POSIX = "posix"
+    """Folders of this machine."""
+    XROOTD = "xrootd"
+    """A server for each site."""
+
+
 class SiteStorage(BaseModel):
     """One site's storage element."""
 
@@ -42,7 +52,8 @@ class SiteStorage(BaseModel):
     latitude_deg: float
     longitude_deg: float
     url_prefix: str
-    """Physical URL of ``/``, e.g. ``file://localhost/…/storage/CSCS``; the LFN is appended."""
+    """Physical URL of ``/``, e.g. ``file://localhost/…/storage/CSCS`` or ``https://127.0.0.1:15000``; the LFN
+    is appended."""
 
 
 class Instance(BaseModel):
@@ -52,9 +63,11 @@ class Instance(BaseModel):
 
     format: int = 1
     vo: str = "ctao"
+    storage: StorageKind = StorageKind.POSIX
+    """Chosen when the system is made."""
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     """By service name: ``postgres``, ``cache``, ``rucio-server``, ``rucio-daemons``, ``transfers``,
-    ``ingest``, ``workload``."""
+    ``ingest``, ``workload``, ``storage-<rse>``."""
     database_url: str | None = None
     """A PostgreSQL that is run by others, without its password (secret ``postgres``)."""
     sites: tuple[SiteStorage, ...] = ()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.errors import InvalidInput, NotFound
+from dpps.workload.bundle import StorageAccess
+
+if TYPE_CHECKING:
+    from dpps.adapters.storage.credentials import Credentials
 
 __all__ = [
     "STORAGE_ISSUER",
@@ -17,6 +21,7 @@ __all__ = [
     "build_job_storage",
     "build_storage",
     "ensure_issuer",
+    "job_storage_access",
     "storage_authority",
     "storage_token",
 ]
@@ -32,7 +37,7 @@ STORAGE_SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
     "transfers": ("storage.read:/{vo}", "storage.modify:/{vo}"),
     "workload": ("storage.read:/{vo}", "storage.modify:/{vo}"),
     "catalogue": ("storage.read:/{vo}", "storage.modify:/{vo}"),
-    "preservation": ("storage.read:/{vo}",),
+    "preservation": ("storage.read:/{vo}", "storage.modify:/{vo}"),
     "reader": ("storage.read:/{vo}",),
     "job": ("storage.read:/{vo}", "storage.modify:/{vo}/tmp"),
 }
@@ -42,7 +47,7 @@ folder; ``catalogue`` deletes what no rule wants; a job writes below the tempora
 
 def storage_authority(folder: StateFolder) -> Path:
     """Return the PEM file of the authority that certifies the storages of a system."""
-    return folder.root / "certificates" / "authority" / "certificate.pem"
+    return folder.certificates / "authority" / "certificate.pem"
 
 
 def ensure_issuer(folder: StateFolder) -> dict[str, Any]:
@@ -75,12 +80,12 @@ def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorag
     """
     instance = Instance.load(folder)
     prefixes = [site.url_prefix for site in instance.sites]
-    if not any(_is_server(prefix) for prefix in prefixes):
+    if not any(map(_is_server, prefixes)):
         return _storage(prefixes, None, None)
     from dpps.adapters.storage.credentials import LocalTokens
 
     tokens = LocalTokens(folder.secret(_SECRET), STORAGE_ISSUER, service, _scopes(service, instance.vo))
-    return _storage(prefixes, storage_authority(folder), tokens)
+    return _storage(prefixes, storage_authority(folder).read_text(), tokens)
 
 
 def storage_token(
@@ -110,23 +115,30 @@ def storage_token(
     )
 
 
-def build_job_storage(
-    servers: Sequence[str] = (), authority: Path | None = None, token: str | None = None
-) -> TransferStorage:
+def job_storage_access(folder: StateFolder, job: str, lifetime_seconds: int) -> StorageAccess | None:
+    """Return what opens the storages to one job for so many seconds; None where they are folders."""
+    servers = tuple(site.url_prefix for site in Instance.load(folder).sites if _is_server(site.url_prefix))
+    if not servers:
+        return None
+    token = storage_token(folder, "job", lifetime_seconds=lifetime_seconds, subject=f"job:{job}")
+    authority = storage_authority(folder).read_text()
+    return StorageAccess(servers=servers, authority=authority, token=token)
+
+
+def build_job_storage(access: StorageAccess | None = None) -> TransferStorage:
     """Return a worker's access to storages, made of what its bundle says alone.
 
     Parameters
     ----------
-    servers : sequence of str
-        URL prefixes of storage servers; ``file://`` works without.
-    authority : pathlib.Path, optional
-        PEM file of the authority that certifies the servers.
-    token : str, optional
-        Bearer token of the job.
+    access : StorageAccess, optional
+        What opens storage servers; ``file://`` works without.
     """
+    if access is None:
+        return _storage([], None, None)
     from dpps.adapters.storage.credentials import GivenToken, NoCredentials
 
-    return _storage(servers, authority, GivenToken(token) if token else NoCredentials())
+    credentials = GivenToken(access.token) if access.token else NoCredentials()
+    return _storage(access.servers, access.authority, credentials)
 
 
 def _scopes(service: str, vo: str) -> list[str]:
@@ -144,13 +156,15 @@ def _is_server(prefix: str) -> bool:
     return not prefix.startswith("file:")
 
 
-def _storage(prefixes: Sequence[str], authority: Path | None, credentials: Any) -> TransferStorage:
+def _storage(
+    prefixes: Sequence[str], authority: str | None, credentials: Credentials | None
+) -> TransferStorage:
     from dpps.adapters.storage.by_scheme import StorageByScheme
     from dpps.adapters.storage.posix import PosixStorage
 
     roots = [Path(one.removeprefix(_FILE_PREFIX)) for one in prefixes if one.startswith(_FILE_PREFIX)]
     posix = PosixStorage(roots)
-    if authority is None:
+    if authority is None or credentials is None:
         return posix
     from dpps.adapters.storage.server_urls import server_of
     from dpps.adapters.storage.webdav import WebdavStorage

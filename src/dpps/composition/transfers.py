@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +13,7 @@ from dpps.composition.encryption import server_context
 from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.principals import service_principal
 from dpps.composition.state import StateFolder
+from dpps.composition.storage import build_storage
 from dpps.data.transfers.history import TransferHistory
 from dpps.data.transfers.lanes import StorageNames
 from dpps.data.transfers.limits import LimitsStore
@@ -22,8 +22,6 @@ from dpps.domain.errors import InvalidInput
 from dpps.domain.principals import Principal
 
 __all__ = ["TransferParts", "TransferSettings", "build_transfers"]
-
-_FILE_PREFIX = "file://localhost"
 
 
 class TransferSettings(BaseSettings):
@@ -69,7 +67,6 @@ def build_transfers(folder: StateFolder) -> TransferParts:
     from dpps.adapters.sql.engine import build_engine, migrate
     from dpps.adapters.sql.transfer_limits import SqlTransferHistory, SqlTransferLimits
     from dpps.adapters.sql.transfer_queue import SqlTransferQueue
-    from dpps.adapters.storage.posix import PosixStorage
 
     settings = _settings()
     instance = Instance.load(folder)
@@ -82,7 +79,7 @@ def build_transfers(folder: StateFolder) -> TransferParts:
         queue=SqlTransferQueue(engine, StorageNames(site.url_prefix for site in instance.sites), instance.vo),
         limits=SqlTransferLimits(engine),
         history=SqlTransferHistory(engine),
-        storage=PosixStorage(_roots(instance, folder)),
+        storage=build_storage(folder, "transfers"),
         prepare=lambda: migrate(url),
         encryption=lambda: server_context(folder, "transfers"),
         principal_of=service_principal,
@@ -102,13 +99,3 @@ def _settings() -> TransferSettings:
             next_step=f"correct or unset {name}",
             setting=name,
         ) from wrong
-
-
-def _roots(instance: Instance, folder: StateFolder) -> list[Path]:
-    """Return the folders of the storage elements, the only ones that the service may touch."""
-    named = [
-        Path(site.url_prefix.removeprefix(_FILE_PREFIX))
-        for site in instance.sites
-        if site.url_prefix.startswith(_FILE_PREFIX)
-    ]
-    return named or [folder.root / "storage"]

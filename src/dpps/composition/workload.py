@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from dpps.composition.data import build_catalogue, build_policy, build_storage
+from dpps.composition.data import build_catalogue, build_policy
 from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.principals import service_principal
 from dpps.composition.state import StateFolder
+from dpps.composition.storage import build_job_storage, build_storage, job_storage_access
 from dpps.composition.tokens import TokenIssuer, build_tokens
 from dpps.data.ports import Catalogue
 from dpps.domain.errors import InvalidInput
@@ -133,12 +135,13 @@ def build_workload(folder: StateFolder, run: Callable[[str], object]) -> Workloa
         ),
         processes=build_processes(),
         catalogue=build_production_catalogue(folder),
-        storage=build_storage(),
+        storage=build_storage(folder, "workload"),
         policy=build_policy(folder),
         vo=instance.vo,
         computing_storage=instance.computing_storage,
         report_base_url=endpoint.url,
         issue_token=tokens.for_job,
+        storage_access=partial(job_storage_access, folder),
         clock=utc_now,
     )
     url = instance.database(folder, "dpps")
@@ -156,7 +159,7 @@ def build_worker_tools(bundle: JobBundle) -> WorkerTools:
     from dpps.adapters.http.report_channel import HttpReportChannel
 
     return WorkerTools(
-        storage=build_storage(),
+        storage=build_job_storage(bundle.storage),
         runner=_process_runner(),
         channel=HttpReportChannel(bundle.report_url, bundle.token),
         clock=utc_now,

@@ -15,7 +15,7 @@ from subprocess import DEVNULL, STDOUT
 
 import psutil
 
-from dpps.composition.instance import Instance
+from dpps.composition.instance import Instance, StorageKind
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import Conflict, NotFound, Unavailable
 from dpps.ops import processes
@@ -42,7 +42,12 @@ class Started:
 
 
 def start(
-    folder: StateFolder, *, report: Report, only: Sequence[str] = (), database_url: str | None = None
+    folder: StateFolder,
+    *,
+    report: Report,
+    only: Sequence[str] = (),
+    database_url: str | None = None,
+    storage: StorageKind | None = None,
 ) -> Started:
     """Start the system in a folder and return when it is ready; idempotent.
 
@@ -56,6 +61,8 @@ def start(
         Start these services and what they need, and no others.
     database_url : str, optional
         PostgreSQL run by others.
+    storage : StorageKind, optional
+        What the storage elements of a new system shall be; POSIX by default.
 
     Raises
     ------
@@ -67,7 +74,7 @@ def start(
         if descriptor is None:
             return Started(status=_wait_ready(folder, report, only), already_running=True)
         _sweep(folder)
-        instance = prepare(folder, database_url)
+        instance = prepare(folder, database_url, storage)
         table = services(folder, instance)
         chosen = select(table, only) if only else table
         check_ports(instance, [*(service.name for service in chosen if service.runs_here), "supervisor"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dpps.composition.instance import Endpoint, Instance, SiteStorage
+from dpps.composition.instance import Endpoint, Instance, SiteStorage, StorageKind
 from dpps.composition.state import StateFolder
-from dpps.domain.errors import DppsError, InvalidInput, NotFound, StorageFull
+from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound, StorageFull
 from dpps.domain.sites import DEFAULT_SITES
 from dpps.ops import ports
 from dpps.ops.credentials import write_credentials
@@ -25,6 +25,7 @@ from dpps.ops.programs import (
 )
 from dpps.ops.rucio_config import write_rucio_configuration
 from dpps.ops.table import ENCRYPTED_SERVICES, ENDPOINT_NAMES
+from dpps.ops.xrootd import assert_installed, ensure_server, service_name
 
 __all__ = [
     "LEAST_FREE_BYTES",
@@ -40,7 +41,9 @@ LEAST_FREE_BYTES = 512 * 1024**2
 _FOLDERS = ("config", "handover", "work", "logs", "run", "storage")
 
 
-def prepare(folder: StateFolder, database_url: str | None = None) -> Instance:
+def prepare(
+    folder: StateFolder, database_url: str | None = None, storage: StorageKind | None = None
+) -> Instance:
     """Bring a state folder to the point where the services can start; idempotent.
 
     Parameters
@@ -49,6 +52,8 @@ def prepare(folder: StateFolder, database_url: str | None = None) -> Instance:
         The folder; made when absent.
     database_url : str, optional
         A PostgreSQL run by others, ``postgresql://user:password@host:port/``.
+    storage : StorageKind, optional
+        What the storage elements of a new system shall be; POSIX by default.
 
     Raises
     ------
@@ -58,13 +63,18 @@ def prepare(folder: StateFolder, database_url: str | None = None) -> Instance:
     try:
         for site in DEFAULT_SITES:
             folder.storage(site.name).mkdir(exist_ok=True)
-        instance = load_or_create_instance(folder, database_url)
+        instance = load_or_create_instance(folder, database_url, storage)
         if not instance.database_url:
             folder.ensure_secret("postgres")
             user = service_user()
             programs = within_reach(postgres_programs(folder.database), user, folder.programs)
             ensure_cluster(folder, programs, user)
         write_credentials(folder)
+        if instance.storage is StorageKind.XROOTD:
+            for one in instance.sites:
+                ensure_server(
+                    folder, one.rse, port=instance.endpoint(service_name(one.rse)).port, vo=instance.vo
+                )
         write_rucio_configuration(instance, folder)
     except OSError as failure:
         raise _explained(failure, folder) from failure
@@ -157,19 +167,40 @@ def check_folder(folder: StateFolder, user: ServiceUser | None) -> None:
             )
 
 
-def load_or_create_instance(folder: StateFolder, database_url: str | None) -> Instance:
-    """Return the description of the system with every port chosen and every site known."""
+def load_or_create_instance(
+    folder: StateFolder, database_url: str | None, storage: StorageKind | None = None
+) -> Instance:
+    """Return the description of the system with every port chosen and every site known.
+
+    Raises
+    ------
+    Conflict
+        When another kind of storage is asked for than the system was made with.
+    NotFound
+        When storage servers are asked for that are not installed.
+    """
     try:
         instance = Instance.load(folder)
     except NotFound:
-        instance = Instance()
+        instance = Instance(storage=storage or StorageKind.POSIX)
+    if storage not in {None, instance.storage}:
+        raise Conflict(
+            f"the system in {folder.root} was made with {instance.storage} storage, not {storage}",
+            code="storage-kind-fixed",
+            next_step="leave --storage out, or start a new system in another folder with --state",
+            state=folder.root,
+        )
     wanted = [name for name in ENDPOINT_NAMES if name != "cache" or memcached()]
+    if instance.storage is StorageKind.XROOTD:
+        assert_installed()
+        wanted += [service_name(site.name) for site in DEFAULT_SITES]
     missing = [name for name in wanted if name not in instance.endpoints]
     taken = [endpoint.port for endpoint in instance.endpoints.values()]
+    endpoints = _with_schemes({**instance.endpoints, **ports.choose(missing, taken)})
     complete = instance.model_copy(
         update={
-            "endpoints": _with_schemes({**instance.endpoints, **ports.choose(missing, taken)}),
-            "sites": instance.sites or _default_sites(folder),
+            "endpoints": endpoints,
+            "sites": instance.sites or _default_sites(folder, endpoints),
             "database_url": _without_password(folder, database_url) or instance.database_url,
         }
     )
@@ -181,12 +212,16 @@ def load_or_create_instance(folder: StateFolder, database_url: str | None) -> In
 def _with_schemes(endpoints: dict[str, Endpoint]) -> dict[str, Endpoint]:
     """Return the addresses with ``https`` where a service wants to know who calls."""
     return {
-        name: endpoint.model_copy(update={"scheme": "https"}) if name in ENCRYPTED_SERVICES else endpoint
+        name: endpoint.model_copy(update={"scheme": "https"}) if _is_encrypted(name) else endpoint
         for name, endpoint in endpoints.items()
     }
 
 
-def _default_sites(folder: StateFolder) -> tuple[SiteStorage, ...]:
+def _is_encrypted(service: str) -> bool:
+    return service in ENCRYPTED_SERVICES or service in {service_name(site.name) for site in DEFAULT_SITES}
+
+
+def _default_sites(folder: StateFolder, endpoints: Mapping[str, Endpoint]) -> tuple[SiteStorage, ...]:
     return tuple(
         SiteStorage(
             rse=site.name,
@@ -194,10 +229,14 @@ def _default_sites(folder: StateFolder) -> tuple[SiteStorage, ...]:
             country=site.country,
             latitude_deg=site.latitude_deg,
             longitude_deg=site.longitude_deg,
-            url_prefix=f"file://localhost{folder.storage(site.name)}",
+            url_prefix=_url_prefix(folder, site.name, endpoints.get(service_name(site.name))),
         )
         for site in DEFAULT_SITES
     )
+
+
+def _url_prefix(folder: StateFolder, rse: str, server: Endpoint | None) -> str:
+    return f"https://{server.host}:{server.port}" if server else f"file://localhost{folder.storage(rse)}"
 
 
 def _without_password(folder: StateFolder, database_url: str | None) -> str | None:

@@ -17,7 +17,7 @@ from dpps.composition.state import StateFolder
 if TYPE_CHECKING:
     from dpps.ops.service import Probe
 
-__all__ = ["always_ready", "database_probe", "health_probe", "port_probe"]
+__all__ = ["always_ready", "database_probe", "encrypted_probe", "health_probe", "port_probe"]
 
 _ANSWER_SECONDS = 10.0
 _LONGEST_REASON = 300
@@ -82,6 +82,23 @@ def port_probe(endpoint: Endpoint) -> Probe:
                 stream = await anyio.connect_tcp(endpoint.host, endpoint.port)
             await stream.aclose()
         except (OSError, TimeoutError):
+            return f"nothing listens on port {endpoint.port} yet"
+        return None
+
+    return probe
+
+
+def encrypted_probe(endpoint: Endpoint, folder: StateFolder) -> Probe:
+    """Probe by shaking hands with TLS: ready when the server proves to be of the system in this folder."""
+
+    async def probe() -> str | None:
+        try:
+            with anyio.fail_after(_ANSWER_SECONDS):
+                stream = await _connect(endpoint, folder)
+            await stream.aclose()
+        except ssl.SSLError as failure:
+            return f"the server on port {endpoint.port} does not prove who it is: {failure}"
+        except (OSError, TimeoutError, anyio.BrokenResourceError):
             return f"nothing listens on port {endpoint.port} yet"
         return None
 

@@ -69,7 +69,7 @@ def server_settings(instance: Instance, folder: StateFolder) -> dict[str, dict[s
     settings["alembic"] = {"cfg": str(folder.config / "alembic.ini")}
     # With an id that follows from its content, a submission that is repeated is the same job.
     settings["conveyor"] = {
-        "scheme": "file",
+        "scheme": "file,https",
         "transfertool": "fts3",
         "use_deterministic_id": "True",
         # The tool shows it to the transfer service; certificate and key are in the one file.

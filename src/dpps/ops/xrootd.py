@@ -26,7 +26,16 @@ from dpps.composition.storage import STORAGE_ISSUER, ensure_issuer
 from dpps.domain.errors import NotFound
 from dpps.ops.certificates import ensure_authority, ensure_certificate
 
-__all__ = ["CLIENTS", "XrootdServer", "ensure_server", "service_name", "xrootd_program", "xrootd_user"]
+__all__ = [
+    "CLIENTS",
+    "XrootdServer",
+    "assert_installed",
+    "ensure_server",
+    "prepared_server",
+    "service_name",
+    "xrootd_program",
+    "xrootd_user",
+]
 
 CLIENTS: Final = {"ingest": "a", "reader": "rl"}
 """Client certificates for stock clients, with their rights below the VO's folder (``acc.authdb``)."""
@@ -81,6 +90,23 @@ def xrootd_program() -> Path | None:
     """Return the server program, or None where it is not installed."""
     found = shutil.which("xrootd")
     return Path(found) if found else None
+
+
+def assert_installed() -> None:
+    """Refuse to go on without the programs and their user.
+
+    Raises
+    ------
+    NotFound
+        Naming what is missing and what installs it.
+    """
+    xrootd_user()
+    if xrootd_program() is None or shutil.which("xrdcp") is None:
+        raise NotFound(
+            "the programs xrootd and xrdcp are not installed",
+            code="xrootd-missing",
+            next_step="run: scripts/install-debian-packages   (or start with: dpps up --storage posix)",
+        )
 
 
 def xrootd_user() -> str | None:
@@ -140,21 +166,15 @@ def ensure_server(
     NotFound
         When the programs or their user are missing.
     """
-    program, copier = xrootd_program(), shutil.which("xrdcp")
-    if program is None or copier is None:
-        raise NotFound(
-            "the programs xrootd and xrdcp are not installed",
-            code="xrootd-missing",
-            next_step="run: scripts/install-debian-packages   (or start with: dpps up --storage posix)",
-        )
+    assert_installed()
     user = xrootd_user()
     home, data = folder.root / "xrootd" / rse, folder.storage(rse)
     for path in (home, data, home / "admin", home / "cache" / "scitokens"):
         path.mkdir(parents=True, exist_ok=True)
-    certificates = folder.root / "certificates"
+    certificates = folder.certificates
     proof = ensure_certificate(certificates, service_name(rse), hosts=hosts, owner=user)
     for client in CLIENTS:
-        ensure_certificate(certificates, client)
+        _ensure_client(folder, client)
     _write_authorisation(home, vo)
     _give_issuer_key(home / "cache" / "scitokens" / "scitokens_cpp.sqllite", ensure_issuer(folder))
     text = _CONFIGURATION.format(
@@ -166,22 +186,36 @@ def ensure_server(
         key=proof.key,
         trusted=ensure_authority(certificates).folder,
         gridmap=home / "gridmap",
-        xrdcp=copier,
+        xrdcp=shutil.which("xrdcp"),
         scitokens=home / "scitokens.cfg",
         authdb=home / "authdb",
     )
     write_atomically(home / "xrootd.cfg", text)
     if user is not None:
         _give_to(user, data, home / "admin", home / "cache")
+    return prepared_server(folder, rse)
+
+
+def prepared_server(folder: StateFolder, rse: str) -> XrootdServer:
+    """Return how a server that `ensure_server` has prepared is started."""
+    home = folder.root / "xrootd" / rse
     return XrootdServer(
-        command=(str(program), "-c", str(home / "xrootd.cfg"), "-n", rse.lower()),
+        command=(str(xrootd_program()), "-c", str(home / "xrootd.cfg"), "-n", rse.lower()),
         environment={
             "XDG_CACHE_HOME": str(home / "cache"),
-            "X509_CERT_DIR": str(ensure_authority(certificates).folder),
+            "X509_CERT_DIR": str(folder.certificates / "trusted"),
             "HOME": str(home / "admin"),
         },
-        user=user,
+        user=xrootd_user(),
     )
+
+
+def _ensure_client(folder: StateFolder, name: str) -> None:
+    """Make a client's certificate, and the one file with its key that stock clients want."""
+    files = ensure_certificate(folder.certificates, name)
+    together = files.certificate.read_text() + files.key.read_text()
+    if not folder.credential(name).exists() or folder.credential(name).read_text() != together:
+        write_atomically(folder.credential(name), together, mode=0o600)
 
 
 def _write_authorisation(home: Path, vo: str) -> None:

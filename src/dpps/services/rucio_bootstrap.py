@@ -238,7 +238,8 @@ def _ensure_rse(site: SiteStorage, instance: Instance, session: Session) -> str:
     for key, value in site_attributes(site, instance.endpoint("transfers").url).items():
         if present.get(key) != value:
             add_rse_attribute(rse_id, key, value, session=session)
-    _ensure_protocol(rse_id, site.url_prefix, session)
+    for protocol in site_protocols(site.url_prefix):
+        _ensure_protocol(rse_id, protocol, session)
     return rse_id
 
 
@@ -254,35 +255,50 @@ def _ensure_transfer_address(url: str, session: Session) -> None:
         session.execute(former.values(external_host=url))
 
 
-def _ensure_protocol(rse_id: str, url_prefix: str, session: Session) -> None:
+def _ensure_protocol(rse_id: str, protocol: dict[str, object], session: Session) -> None:
+    """Make a way to a storage, or bring its address up to date."""
     from rucio.core.rse import add_protocol
     from rucio.db.sqla import models
     from sqlalchemy import select
 
-    address = urlsplit(url_prefix)
     known = session.scalars(
-        select(models.RSEProtocol).filter_by(rse_id=rse_id, scheme=address.scheme)
+        select(models.RSEProtocol).filter_by(rse_id=rse_id, scheme=protocol["scheme"])
     ).first()
     if known is None:
-        add_protocol(rse_id, _protocol(address.scheme, address.hostname or "", address.path), session=session)
-    elif known.prefix != address.path:
-        known.prefix = address.path
-        session.flush()
+        add_protocol(rse_id, protocol, session=session)
+        return
+    for key in ("hostname", "port", "prefix"):
+        if getattr(known, key) != protocol[key]:
+            setattr(known, key, protocol[key])
+    session.flush()
 
 
-def _protocol(scheme: str, hostname: str, prefix: str) -> dict[str, object]:
-    local = {"read": 1, "write": 1, "delete": 1}
-    return {
-        "scheme": scheme,
-        "hostname": hostname,
-        "port": 0,
-        "prefix": prefix,
-        "impl": "rucio.rse.protocols.posix.Default",
-        "domains": {
-            "lan": local,
-            "wan": {**local, "third_party_copy_read": 1, "third_party_copy_write": 1},
+def site_protocols(url_prefix: str) -> list[dict[str, object]]:
+    """Return the ways to a site's storage, as Rucio writes them.
+
+    A folder has one. A server has three: HTTPS for everything but deletion; ``root://`` to read and write
+    where HTTPS fails; and, for deletion, ours, since Rucio's own takes XRootD's answer 200 for an error.
+    """
+    address = urlsplit(url_prefix)
+    place = {"hostname": address.hostname or "", "port": address.port or 0, "prefix": address.path or "/"}
+    if address.scheme == "file":
+        implementation = "rucio.rse.protocols.posix.Default"
+        return [{"scheme": "file", **place, "impl": implementation, "domains": _domains(1, delete=1)}]
+    return [
+        {"scheme": "https", **place, "impl": "rucio.rse.protocols.webdav.Default", "domains": _domains(1)},
+        {"scheme": "root", **place, "impl": "rucio.rse.protocols.xrootd.Default", "domains": _domains(2)},
+        {
+            "scheme": "davs", **place, "impl": "dpps.services.rucio_deletion.Default",
+            "domains": _domains(0, delete=1),
         },
-    }
+    ]  # fmt: skip
+
+
+def _domains(priority: int, *, delete: int = 0) -> dict[str, dict[str, int]]:
+    """Return the priorities of one way: 1 is the first, 0 never."""
+    local = {"read": priority, "write": priority, "delete": delete}
+    third_party = {"third_party_copy_read": priority, "third_party_copy_write": priority}
+    return {"lan": local, "wan": {**local, **third_party}}
 
 
 def _ensure_distances(sites: tuple[SiteStorage, ...], rse_ids: Mapping[str, str], session: Session) -> None:

@@ -45,6 +45,7 @@ def prepare_process(service: str, arguments: list[str] | None = None) -> StateFo
     parser.add_argument("--state", type=Path, required=True, help="state folder of the system")
     folder = StateFolder(parser.parse_args(arguments).state.absolute())
     os.environ["RUCIO_CONFIG"] = str(folder.config / "rucio.cfg")
+    os.environ["DPPS_STATE"] = str(folder.root)
     configure_logging(service)
     sys.stdout = PrintedLines()
     return folder

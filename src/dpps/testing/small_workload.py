@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dpps.composition.data import build_storage
 from dpps.composition.principals import service_principal
+from dpps.composition.storage import build_job_storage
 from dpps.composition.tokens import TokenIssuer
 from dpps.composition.workload import build_processes
 from dpps.data.policy import load_policy
@@ -133,7 +133,7 @@ class SmallWorkload:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __post_init__(self) -> None:
-        self.storage = build_storage()
+        self.storage = build_job_storage()
         self.processes = build_processes()
         self.tokens = TokenIssuer(_KEY, self.clock)
         self.manager = Principal(name="alice", roles=frozenset({Role.PRODUCTION_MANAGER}))

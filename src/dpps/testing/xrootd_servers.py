@@ -16,6 +16,7 @@ from dpps.composition.storage import build_job_storage, build_storage, storage_a
 from dpps.data.transfers.ports import TransferStorage
 from dpps.ops import launch, ports
 from dpps.ops.xrootd import ensure_server, service_name
+from dpps.workload.bundle import StorageAccess
 
 __all__ = ["XrootdServers"]
 
@@ -41,7 +42,7 @@ class XrootdServers:
         sites = tuple(
             SiteStorage(
                 rse=rse, onsite=onsite, country="CH", latitude_deg=46.0, longitude_deg=8.0,
-                url_prefix=f"davs://{endpoints[service_name(rse)].host}:{endpoints[service_name(rse)].port}",
+                url_prefix=f"https://{endpoints[service_name(rse)].host}:{endpoints[service_name(rse)].port}",
             )
             for rse, onsite in _SITES.items()
         )  # fmt: skip
@@ -81,7 +82,7 @@ class XrootdServers:
         """Return the address of a server."""
         return self.instance.endpoint(service_name(rse))
 
-    def prefix(self, rse: str, scheme: str = "davs") -> str:
+    def prefix(self, rse: str, scheme: str = "https") -> str:
         """Return the URL that names of files follow."""
         endpoint = self.endpoint(rse)
         return f"{scheme}://{endpoint.host}:{endpoint.port}{'/' if scheme == 'root' else ''}"
@@ -98,8 +99,9 @@ class XrootdServers:
         self, token: str | None = None, *, authority: Path | None = None
     ) -> TransferStorage:
         """Return access with a given token or none, trusting a given authority."""
-        prefixes = [site.url_prefix for site in self.instance.sites]
-        return build_job_storage(prefixes, authority or storage_authority(self.folder), token)
+        servers = tuple(site.url_prefix for site in self.instance.sites)
+        trusted = (authority or storage_authority(self.folder)).read_text()
+        return build_job_storage(StorageAccess(servers=servers, authority=trusted, token=token or ""))
 
     def raw(self, rse: str) -> Path:
         """Return the folder where the bytes of a server lie."""

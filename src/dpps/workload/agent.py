@@ -167,6 +167,7 @@ class Agent:
             return
         prefix = storage_prefix(context)
         job = context.store.start_attempt(task.id, context.clock())
+        valid_seconds = step.resources.wall_seconds + _TOKEN_MARGIN_SECONDS
         try:
             bundle = make_bundle(
                 task,
@@ -181,7 +182,8 @@ class Agent:
                 computing_storage=context.computing_storage,
                 output_folder=temporary_folder(job.id, vo=context.vo, url_prefix=prefix),
                 report_url=f"{context.report_base_url}/jobs/{job.id}",
-                token=context.issue_token(job.id, step.resources.wall_seconds + _TOKEN_MARGIN_SECONDS),
+                token=context.issue_token(job.id, valid_seconds),
+                storage=context.storage_access(job.id, valid_seconds),
             )
             context.engine.submit(job.id, bundle.model_dump_json(), priority=action.priority)
         except DppsError as error:

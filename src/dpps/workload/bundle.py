@@ -22,6 +22,7 @@ __all__ = [
     "JobBundle",
     "JobReport",
     "ReportedOutput",
+    "StorageAccess",
     "parse_bundle",
 ]
 
@@ -61,6 +62,17 @@ class BundledOutput(_Strict):
     """Temporary name of this attempt at the computing storage."""
 
 
+class StorageAccess(_Strict):
+    """What opens the storage servers to one job: to read, and to write below the temporary folder."""
+
+    servers: tuple[str, ...] = Field(min_length=1)
+    """URL prefixes of the storages."""
+    authority: str
+    """Certificate of the authority that the servers must be certified by, PEM."""
+    token: str
+    """Bearer token, good for a limited time."""
+
+
 class JobBundle(_Strict):
     """One attempt of one task, complete."""
 
@@ -80,6 +92,8 @@ class JobBundle(_Strict):
     """``…/jobs/<id>``; the verbs ``/start`` and ``/report`` are below it."""
     token: str
     """Bearer token that opens this job's reports and nothing else, for a limited time."""
+    storage: StorageAccess | None = None
+    """None where storages are folders that the worker has mounted."""
 
 
 class ReportedOutput(_Strict):

@@ -9,9 +9,15 @@ from datetime import datetime
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, Storage
 from dpps.domain.principals import Principal
+from dpps.workload.bundle import StorageAccess
 from dpps.workload.ports import Engine, Processes, WorkStore
 
 __all__ = ["WorkloadContext"]
+
+
+def _no_servers(job: str, lifetime_seconds: int) -> StorageAccess | None:
+    """Storages are folders, which need no credential."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,4 +39,6 @@ class WorkloadContext:
     """Address of the workload API, as workers reach it."""
     issue_token: Callable[[str, int], str]
     """Make a token for a job that is valid for so many seconds."""
+    storage_access: Callable[[str, int], StorageAccess | None] = _no_servers
+    """Make what a job needs to use storage servers for so many seconds; None where storages are folders."""
     clock: Callable[[], datetime]

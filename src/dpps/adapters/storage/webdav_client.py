@@ -6,7 +6,6 @@ import ssl
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import httpx
@@ -31,8 +30,8 @@ class WebdavClient:
 
     Parameters
     ----------
-    authority : pathlib.Path
-        PEM file of the certificate authority that servers must be certified by; no other is trusted.
+    authority : str
+        Certificate (PEM) of the authority that servers must be certified by; no other is trusted.
     credentials : Credentials
         What is shown to the servers.
     silent_seconds : float
@@ -45,11 +44,11 @@ class WebdavClient:
     """
 
     def __init__(
-        self, authority: Path, credentials: Credentials, *, silent_seconds: float = _SILENT_SECONDS
+        self, authority: str, credentials: Credentials, *, silent_seconds: float = _SILENT_SECONDS
     ) -> None:
         self.credentials = credentials
         self._http = httpx.Client(
-            verify=ssl.create_default_context(cafile=str(authority)),
+            verify=ssl.create_default_context(cadata=authority),
             # Otherwise variables of the environment could send our tokens through a stranger's proxy.
             trust_env=False,
             follow_redirects=False,

@@ -1,4 +1,4 @@
-"""``dpps data ls|info|find|get|preserve``."""
+"""``dpps data ls|info|find|get``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dpps.domain.files import ArchivedFile
     from dpps.domain.principals import Principal
 
-__all__ = ["find", "get", "info", "list_path", "preserve"]
+__all__ = ["find", "get", "info", "list_path"]
 
 
 def _reading() -> tuple[Principal, Catalogue]:
@@ -108,7 +108,7 @@ def find(expression: str, under: str, limit: int | None, as_json: bool) -> None:
 @state_option
 def get(lfns: tuple[str, ...], destination: Path, near: str | None, as_json: bool) -> int:
     """Retrieve files into a folder: the nearest good copy, with its checksum verified."""
-    from dpps.composition.data import build_storage
+    from dpps.composition.storage import build_storage
     from dpps.data.retrieval import get_files
     from dpps.domain.names import Lfn
 
@@ -118,7 +118,7 @@ def get(lfns: tuple[str, ...], destination: Path, near: str | None, as_json: boo
         results = get_files(
             principal,
             catalogue,
-            build_storage(),
+            build_storage(state_folder(), "reader"),
             names,
             destination,
             near=near,
@@ -144,44 +144,6 @@ def get(lfns: tuple[str, ...], destination: Path, near: str | None, as_json: boo
         for error in errors:
             show_error(error, as_json=False)
     return errors[0].exit_code if errors else 0
-
-
-@click.command()
-@click.argument("path", default="/")
-@click.option("--dry-run", is_flag=True, help="Read the copies back, free nothing.")
-@json_option
-@state_option
-def preserve(path: str, dry_run: bool, as_json: bool) -> None:
-    """Free on-site copies below PATH whose off-site copies were read back intact; say why others stay."""
-    from dpps.composition.data import build_catalogue, build_policy, build_storage
-    from dpps.composition.principals import local_principal
-    from dpps.data.preservation import preservation_pass
-
-    folder = state_folder()
-    with counting("verify", quiet=as_json) as count:
-        results = preservation_pass(
-            local_principal(folder),
-            build_catalogue(folder, "ingest"),
-            build_storage(),
-            build_policy(folder),
-            under=path,
-            dry_run=dry_run,
-            progress=lambda result: count(result.lfn.basename, None),
-        )
-    rows = [
-        {
-            "lfn": str(one.lfn),
-            "rse": one.rse,
-            "outcome": one.outcome.value,
-            "verified_at": list(one.verified_at),
-            "reason": one.reason,
-        }
-        for one in results
-    ]
-    if as_json:
-        emit_json(rows)
-    else:
-        emit_table(["outcome", "lfn", "reason"], rows, empty="no on-site copy is left to free")
 
 
 def _file_row(file: ArchivedFile) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dpps.composition.data import build_catalogue, build_storage
+from dpps.composition.data import build_catalogue
 from dpps.composition.instance import Instance
 from dpps.composition.principals import local_principal
 from dpps.composition.state import StateFolder
+from dpps.composition.storage import build_storage
 from dpps.data.ports import Catalogue, Storage
 from dpps.data.query import find_files
 from dpps.data.retrieval import get_files
@@ -35,7 +36,7 @@ class Archive:
     def __init__(self, folder: StateFolder) -> None:
         self._principal: Principal = local_principal(folder)
         self._catalogue: Catalogue = build_catalogue(folder, "reader")
-        self._storage: Storage = build_storage()
+        self._storage: Storage = build_storage(folder)
         self.sites = [site.rse for site in Instance.load(folder).sites]
 
     def files(self, expression: str = "") -> list[ArchivedFile]:
