@@ -7,18 +7,36 @@ the file, or an empty file. A file without trigger is still being written and is
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dpps.data.fixity import local_error
-from dpps.domain.errors import DamagedFile, DppsError, InvalidInput, NotFound
+from dpps.domain.errors import DppsError, InvalidInput, NotFound, Unavailable
 from dpps.domain.names import Lfn
 
-__all__ = ["HandedFile", "RefusedFiles", "check_handed", "find_handed", "raw_lfn"]
+__all__ = [
+    "INVALID_RAW_LEVEL",
+    "QUARANTINE_FOLDER",
+    "RAW_LEVEL",
+    "HandedFile",
+    "HandoverFolder",
+    "Signature",
+    "check_handed",
+    "find_handed",
+    "raw_lfn",
+    "signature_of",
+    "trigger_of",
+]
 
 _TRIGGER = ".trigger"
-_RAW_LEVEL = "DL0"
+RAW_LEVEL = "DL0"
+INVALID_RAW_LEVEL = "INVALID_DL0"
+"""Takes the place of the level in the path of a quarantined raw file."""
+QUARANTINE_FOLDER = "quarantine"
+"""Folder at the top of the hand-over folder for other quarantined files."""
+
+type Signature = tuple[int, ...]
+"""Changes when a file or its trigger are replaced, written to, made or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +57,26 @@ class HandedFile:
         return self.path.relative_to(self.root).as_posix()
 
 
-def find_handed(root: Path) -> list[HandedFile]:
-    """Return the files with triggers below a folder, by name; links to folders are not followed.
+@dataclass(frozen=True, slots=True)
+class HandoverFolder:
+    """What is announced in a hand-over folder, by name, and what there could not be looked at."""
+
+    files: list[HandedFile] = field(default_factory=list)
+    problems: list[tuple[Path, DppsError]] = field(default_factory=list)
+    """Folders that cannot be read, and folders that are named like triggers."""
+
+
+def find_handed(root: Path) -> HandoverFolder:
+    """Return the files with triggers below a folder; links to folders are not followed.
+
+    What was quarantined is not looked at.
 
     Raises
     ------
     InvalidInput
-        When the folder does not exist or cannot be read.
+        When the folder does not exist.
+    DppsError
+        When the folder itself cannot be read.
     """
     if not root.is_dir():
         raise InvalidInput(
@@ -54,7 +85,40 @@ def find_handed(root: Path) -> list[HandedFile]:
             next_step="name the folder that holds the files and their .trigger links",
             path=root,
         )
-    return [HandedFile(root, trigger) for trigger in sorted(_triggers(root))]
+    found = HandoverFolder()
+
+    def note(wrong: OSError) -> None:
+        folder = Path(wrong.filename or root)
+        if folder == root:
+            raise local_error(wrong, root) from wrong
+        found.problems.append((folder, _unreadable(folder, wrong)))
+
+    for name, folders, names in os.walk(root, onerror=note):
+        folder = Path(name)
+        found.problems.extend(
+            (folder / one, _trigger_folder(folder / one)) for one in folders if one.endswith(_TRIGGER)
+        )
+        folders[:] = sorted(one for one in folders if not _is_quarantine(root, folder / one))
+        found.files.extend(HandedFile(root, folder / one) for one in sorted(names) if one.endswith(_TRIGGER))
+    return found
+
+
+def trigger_of(path: Path) -> Path:
+    """Return where the trigger of a file is."""
+    return path.with_name(path.name + _TRIGGER)
+
+
+def signature_of(handed: HandedFile) -> Signature:
+    """Return what the file system tells of a file and its trigger; a missing one is a state too."""
+    numbers: list[int] = []
+    for path in (handed.path, handed.trigger):
+        try:
+            link, file = path.lstat(), path.stat()
+        except OSError:
+            numbers.append(0)  # absent, or a link to nothing: changes when the file comes
+        else:
+            numbers += [link.st_ino, link.st_mtime_ns, file.st_ino, file.st_mtime_ns, file.st_size]
+    return tuple(numbers)
 
 
 def check_handed(handed: HandedFile) -> None:
@@ -66,7 +130,7 @@ def check_handed(handed: HandedFile) -> None:
         When it does not.
     """
     path = handed.path
-    if path.name in ("", "."):
+    if path.name in ("", ".", ".."):
         raise InvalidInput(
             f"{handed.trigger}: the trigger names no file",
             code="trigger-invalid",
@@ -81,6 +145,7 @@ def check_handed(handed: HandedFile) -> None:
             f"{path}: the trigger is there, the file is not",
             code="handed-file-missing",
             next_step="write the file first, then its trigger; or remove the trigger",
+            retryable=True,
             path=path,
         ) from None
     except (OSError, RuntimeError) as wrong:
@@ -90,10 +155,10 @@ def check_handed(handed: HandedFile) -> None:
     if announced != real:
         raise _leads_astray(handed.trigger, "the trigger is a link to another file")
     if not real.is_file():
-        raise DamagedFile(
+        raise InvalidInput(
             f"{path} is not a regular file",
-            code="file-unreadable",
-            next_step="hand over regular files only",
+            code="handed-not-a-file",
+            next_step="hand over regular files only; remove the trigger",
             path=path,
         )
 
@@ -104,67 +169,49 @@ def raw_lfn(handed: HandedFile, vo: str) -> Lfn:
     Raises
     ------
     InvalidInput
-        When the path is not ``<vo>/<scope>/DL0/…``.
+        When the path is not ``<vo>/<scope>/DL0/…``, or cannot be a logical file name.
     """
-    lfn = Lfn("/" + handed.relative)
-    parts = lfn.name.split("/")
-    if lfn.vo != vo or len(parts) < 5 or parts[3] != _RAW_LEVEL:
+    parts = handed.relative.split("/")
+    if len(parts) < 4 or parts[0] != vo or parts[2] != RAW_LEVEL:
         raise InvalidInput(
-            f"{handed.relative}: raw data belong under {vo}/<scope>/{_RAW_LEVEL}/ in the hand-over folder",
+            f"{handed.path}: raw data belong under {vo}/<scope>/{RAW_LEVEL}/ in the hand-over folder",
             code="handover-path-invalid",
-            next_step="write the file to its place in the agreed tree",
+            next_step=f"write the file to its place below {handed.root}/{vo}/<scope>/{RAW_LEVEL}/",
             path=handed.path,
         )
-    return lfn
+    try:
+        return Lfn("/" + handed.relative)
+    except InvalidInput as wrong:
+        raise InvalidInput(
+            f"{handed.path} cannot be archived under its path: {wrong.message}",
+            code=wrong.code,
+            next_step=wrong.next_step,
+            path=handed.path,
+        ) from wrong
 
 
-class RefusedFiles:
-    """Remembers why files were refused, as long as neither file nor trigger change.
-
-    A watching process need not read a damaged file again and again.
-    """
-
-    def __init__(self) -> None:
-        self._errors: dict[Path, tuple[tuple[int, ...], DppsError]] = {}
-
-    def recall(self, handed: HandedFile) -> DppsError | None:
-        """Return why a file was refused, if it is still the same."""
-        seen, error = self._errors.get(handed.path, ((), None))
-        return error if error is not None and seen == _signature(handed) else None
-
-    def remember(self, handed: HandedFile, error: DppsError) -> None:
-        """Note why a file was refused, unless trying again may help."""
-        if not error.retryable:
-            self._errors[handed.path] = (_signature(handed), error)
-
-    def listing(self) -> list[tuple[Path, DppsError]]:
-        """Return the refused files that are still announced, with the reasons, by path."""
-        return [
-            (path, error)
-            for path, (_, error) in sorted(self._errors.copy().items())
-            if path.with_name(path.name + _TRIGGER).exists(follow_symlinks=False)
-        ]
+def _is_quarantine(root: Path, folder: Path) -> bool:
+    if folder.parent == root:
+        return folder.name == QUARANTINE_FOLDER
+    return folder.name == INVALID_RAW_LEVEL and folder.parent.parent.parent == root
 
 
-def _signature(handed: HandedFile) -> tuple[int, ...]:
-    numbers: list[int] = []
-    for path in (handed.path, handed.trigger):
-        try:
-            status = path.lstat()
-        except OSError:
-            numbers += [0, 0]  # absent: a state of its own, that changes when the file comes
-        else:
-            numbers += [status.st_mtime_ns, status.st_size]
-    return tuple(numbers)
+def _unreadable(folder: Path, wrong: OSError) -> DppsError:
+    return Unavailable(
+        f"{folder} cannot be searched for triggers: {wrong.strerror or wrong}",
+        code="handover-folder-unreadable",
+        next_step="let the user of this command read and enter the folder",
+        path=folder,
+    )
 
 
-def _triggers(root: Path) -> Iterator[Path]:
-    def refuse(wrong: OSError) -> None:
-        raise local_error(wrong, Path(wrong.filename or root))
-
-    for folder, folders, names in os.walk(root, onerror=refuse):
-        folders.sort()
-        yield from (Path(folder, name) for name in names if name.endswith(_TRIGGER))
+def _trigger_folder(folder: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{folder} is a folder and announces nothing",
+        code="trigger-is-folder",
+        next_step="remove or rename it: triggers are links to files, or empty files",
+        path=folder,
+    )
 
 
 def _leads_astray(path: Path, why: str) -> InvalidInput:

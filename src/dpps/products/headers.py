@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["metadata_of_header"]
 
+_TIMES = ("TSTART", "TSTOP", "CTAO OBSERVATION COVERAGE TIME T_MIN")
+"""Keywords that say when the data were taken."""
+
 
 def metadata_of_header(header: Header) -> dict[str, MetadataValue]:
     """Return the flat metadata that a header carries; empty when it has no ``CTAOMETA``.
@@ -32,6 +35,9 @@ def metadata_of_header(header: Header) -> dict[str, MetadataValue]:
     told = header.copy()
     # The data model reads COMMENT as a disclaimer; libraries write references to the FITS standard there.
     told.remove("COMMENT", ignore_missing=True, remove_all=True)
+    if not any(keyword in told for keyword in _TIMES):
+        # Alone it would announce a coverage in time that lacks its beginning and end.
+        told.remove("TIMESYS", ignore_missing=True)
     try:
         product = fits_header_to_instance(told, Product)
     except (pydantic.ValidationError, ValueError, TypeError, LookupError) as wrong:

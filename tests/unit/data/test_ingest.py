@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dpps.data.handover import RefusedFiles, find_handed
-from dpps.data.ingest import IngestOutcome
+from dpps.data.handover import find_handed, signature_of
+from dpps.data.ingest.refusals import RefusedFiles
+from dpps.data.ingest.values import IngestOutcome
+from dpps.data.query import EVERYTHING
 from dpps.domain.errors import (
     Conflict,
     DamagedFile,
@@ -42,7 +43,7 @@ def test_a_simulated_file_is_named_described_copied_and_attached(archive: Archiv
     assert file.metadata["data__level"] == "SIM"
     assert file.metadata["dpps__assumed"] == ["instance__site_id", "simulation__node__nsb_factor"]
     assert archive.storage.files[archive.url("CTAO-NORTH", result.lfn)] == path.read_bytes()
-    assert [rule.copies for rule in archive.catalogue.rules(file.dataset)] == [2]
+    assert max(rule.copies for rule in archive.catalogue.rules(file.dataset)) == 2
     assert not trigger.is_symlink()
     assert path.exists()
 
@@ -98,7 +99,7 @@ def test_a_dry_run_changes_nothing(archive: Archive) -> None:
     assert [one.outcome for one in archive.ingest(dry_run=True)] == [IngestOutcome.ACCEPTED]
     assert trigger.is_symlink()
     assert archive.storage.files == {}
-    assert archive.catalogue.find([]) == []
+    assert archive.catalogue.find(EVERYTHING) == []
 
 
 def test_handing_over_again_is_known_and_does_not_bring_a_freed_copy_back(archive: Archive) -> None:
@@ -138,33 +139,30 @@ def test_files_of_one_name_and_other_content_conflict_and_both_are_named(archive
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "kind", "outcome"),
     [
-        ("empty.simtel", DamagedFile),
-        ("cut.simtel.zst", DamagedFile),
-        ("text.simtel", DamagedFile),
-        ("unknown.dat", InvalidInput),
-        ("ctao/acada/R1/x/raw.fits.fz", InvalidInput),
-        ("other/acada/DL0/x/raw.fits.fz", InvalidInput),
-        ("ctao/acada/DL0/x/empty.fits.fz", DamagedFile),
-        ("gone.simtel", NotFound),
+        ("unknown.dat", InvalidInput, IngestOutcome.REFUSED),
+        ("ctao/acada/R1/x/raw.fits.fz", InvalidInput, IngestOutcome.REFUSED),
+        ("other/acada/DL0/x/raw.fits.fz", InvalidInput, IngestOutcome.REFUSED),
+        ("raw.fits.fz", InvalidInput, IngestOutcome.REFUSED),
+        ("ctao/acada/DL0/a b/raw.fits.fz", InvalidInput, IngestOutcome.REFUSED),
+        ("gone.simtel", NotFound, IngestOutcome.WAITING),
     ],
 )
-def test_bad_files_are_refused_by_name_and_keep_their_trigger(
-    archive: Archive, name: str, kind: type[DppsError]
+def test_files_that_cannot_be_taken_are_named_and_keep_their_trigger(
+    archive: Archive, name: str, kind: type[DppsError], outcome: IngestOutcome
 ) -> None:
     path = archive.handover / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    if name.startswith("cut"):
-        make_simtel(path)
-        path.write_bytes(path.read_bytes()[:-9])
-    elif not name.startswith("gone"):
-        path.write_bytes(b"not what it says" if name.startswith("text") else b"")
+    if not name.startswith("gone"):
+        path.write_bytes(b"")
     trigger = announce(path)
     good = announce(make_simtel(archive.handover / "good.simtel"))
     results = {one.path.name: one for one in archive.ingest()}
-    assert isinstance(results[path.name].error, kind)
-    assert name in results[path.name].error.message  # type: ignore[union-attr]
+    refused = results[path.name]
+    assert isinstance(refused.error, kind)
+    assert str(path) in refused.error.message
+    assert refused.outcome is outcome
     assert trigger.is_symlink()
     assert results["good.simtel"].outcome is IngestOutcome.INGESTED
     assert not good.is_symlink()
@@ -209,7 +207,9 @@ def test_a_file_that_changes_in_place_while_it_is_read_is_refused_and_not_touche
     announce(path)
     archive.storage.files[f"memory://CTAO-NORTH/{RAW}"] = b"other bytes"
     (result,) = archive.ingest(in_place_rse="CTAO-NORTH")
-    assert isinstance(result.error, DamagedFile)
+    assert result.outcome is IngestOutcome.WAITING
+    assert result.error is not None
+    assert result.error.code == "handed-file-changed"
     assert archive.storage.files == {f"memory://CTAO-NORTH/{RAW}": b"other bytes"}
 
 
@@ -227,40 +227,58 @@ def test_a_pass_that_dies_at_any_step_is_finished_by_the_next(
         with pytest.raises(Unavailable):
             archive.ingest()
     assert trigger.is_symlink()
-    assert archive.catalogue.find([]) == []
+    assert archive.catalogue.find(EVERYTHING) == []
     (result,) = archive.ingest()
     assert result.outcome is IngestOutcome.INGESTED
-    assert archive.catalogue.find([]) == [result.lfn]
+    assert archive.catalogue.find(EVERYTHING) == [result.lfn]
     assert len(archive.storage.files) == 1
 
 
-def test_a_full_storage_stops_the_pass_with_its_own_error(
+def test_files_of_a_full_storage_wait_and_those_of_others_do_not(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trigger = announce(make_simtel(archive.handover / "run10.simtel"))
+    triggers = [announce(make_simtel(archive.handover / f"run{n}.simtel", run=n)) for n in range(3)]
+    announce(make_simtel(archive.handover / "ctao-south/run9.simtel", run=9))
+    upload, asked = archive.storage.upload, []
 
-    def full(*_: object) -> Any:
-        raise StorageFull("no room at CTAO-NORTH")
+    def full(path: Path, url: str) -> FileContent:
+        asked.append(url)
+        if "CTAO-NORTH" in url:
+            raise StorageFull("no room at CTAO-NORTH")
+        return upload(path, url)
 
     monkeypatch.setattr(archive.storage, "upload", full)
-    with pytest.raises(StorageFull):
-        archive.ingest()
-    assert trigger.is_symlink()
-    assert archive.catalogue.find([]) == []
+    results = archive.ingest()
+    assert [one.outcome for one in results if one.rse is None] == [IngestOutcome.WAITING] * 3
+    assert {type(one.error) for one in results if one.rse is None} == {StorageFull}
+    assert [one.outcome for one in results if one.rse == "CTAO-SOUTH"] == [IngestOutcome.INGESTED]
+    assert len(asked) == 2  # a storage that failed is not tried again in the same pass
+    assert all(trigger.is_symlink() for trigger in triggers)
 
 
-def test_refusals_are_remembered_until_something_changes(archive: Archive) -> None:
+def test_what_was_not_taken_waits_longer_and_longer_until_something_changes(archive: Archive) -> None:
+    now = [0.0]
     path = archive.handover / "run10.simtel"
     path.write_bytes(b"")
     announce(path)
-    (handed,) = find_handed(archive.handover)
-    memory = RefusedFiles()
-    memory.remember(handed, DamagedFile("empty"))
-    memory.remember(replace(handed, trigger=archive.handover / "x.trigger"), Unavailable("later"))
-    assert isinstance(memory.recall(handed), DamagedFile)
-    assert memory.recall(replace(handed, trigger=archive.handover / "x.trigger")) is None
+    (handed,) = find_handed(archive.handover).files
+    memory = RefusedFiles(lambda: now[0])
+    waits: list[float] = []
+    for _ in range(8):
+        memory.remember(handed, signature_of(handed), Unavailable("later"))
+        begun = now[0]
+        while memory.recall(handed) is not None:
+            now[0] += 0.5
+        waits.append(now[0] - begun)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    memory.remember(handed, signature_of(handed), InvalidInput("someone must act"))
+    now[0] += 599
+    assert isinstance(memory.recall(handed), InvalidInput)
+    assert [path for path, _ in memory.listing()] == [path]
     make_simtel(path)
     assert memory.recall(handed) is None
+    memory.forget(handed)
+    assert memory.listing() == []
 
 
 def test_a_stray_file_with_the_name_is_not_overwritten(archive: Archive) -> None:

@@ -15,7 +15,7 @@ from dpps.domain.errors import Unavailable
 from dpps.services.ingest.__main__ import build_application
 from dpps.services.ingest.handover import HandoverWork, IngestParts
 from dpps.services.ingest.metrics import IngestMetrics
-from dpps.services.ingest.watch import Loop, Pace, PreservationWork
+from dpps.services.loop import Loop, Pace
 from dpps.testing.handed_files import announce, make_simtel
 from tests.unit.data.conftest import Archive
 
@@ -47,7 +47,7 @@ def test_waiting_grows_when_idle_and_is_short_after_work() -> None:
     assert [pace.after(worked=True), pace.after(worked=False)] == [1.0, 2.0]
 
 
-def test_files_are_taken_counted_and_freed(archive: Archive) -> None:
+def test_files_are_taken_and_counted(archive: Archive) -> None:
     metrics = IngestMetrics()
     parts = parts_of(archive)
     announce(make_simtel(archive.handover / "a.simtel", run=1))
@@ -56,9 +56,6 @@ def test_files_are_taken_counted_and_freed(archive: Archive) -> None:
     handover = HandoverWork(parts, metrics)
     assert handover(archive.catalogue)
     assert not handover(archive.catalogue)
-    (lfn,) = archive.catalogue.find(EVERYTHING)
-    archive.replicate(lfn, "CSCS", "PIC")
-    assert PreservationWork(parts, metrics)(archive.catalogue)
     text = metrics.text().decode()
     assert 'dpps_ingest_files_total{outcome="ingested"} 1.0' in text
     assert 'dpps_ingest_files_total{outcome="quarantined"} 1.0' in text
@@ -66,7 +63,6 @@ def test_files_are_taken_counted_and_freed(archive: Archive) -> None:
         assert f"n_tasks_{name}_total {value}.0" in text
     assert f"bytes_ingested_total {float((archive.handover / 'a.simtel').stat().st_size)}" in text
     assert "n_tasks_queued 0.0" in text
-    assert 'dpps_preservation_copies_total{outcome="freed"} 1.0' in text
 
 
 def test_an_outage_is_told_waited_out_and_followed_by_a_new_connection(archive: Archive) -> None:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-__all__ = ["ALL_ONES", "add", "block_sum"]
+__all__ = ["ALL_ONES", "add", "words_sum"]
 
 ALL_ONES: Final = 0xFFFFFFFF
 """Sum of a whole intact unit, header and data together."""
-_CHUNK_BYTES: Final = 4 * 1024 * 1024
 
 
 def add(first: int, second: int) -> int:
@@ -23,25 +21,17 @@ def add(first: int, second: int) -> int:
     return total
 
 
-def block_sum(path: Path, begin: int, end: int) -> int:
-    """Return the 32-bit ones' complement sum of a range of bytes, a multiple of four long.
+def words_sum(data: memoryview) -> int:
+    """Return the 32-bit ones' complement sum of a range of bytes.
+
+    Units are a multiple of four bytes long; of a file that was cut elsewhere the rest does not count.
 
     Parameters
     ----------
-    path : Path
-        The file.
-    begin, end : int
-        First byte, and first byte behind the range.
+    data : memoryview
+        Bytes, at most some gigabytes.
     """
     import numpy as np
 
-    total = 0
-    with path.open("rb") as stream:
-        stream.seek(begin)
-        while begin < end:
-            chunk = stream.read(min(_CHUNK_BYTES, end - begin))
-            if not chunk:
-                break  # the file shrank meanwhile: the sum will not fit
-            total = add(total, int(np.frombuffer(chunk[: len(chunk) & ~3], dtype=">u4").sum(dtype=np.uint64)))
-            begin += len(chunk)
-    return total
+    words = np.frombuffer(data[: len(data) & ~3], dtype=">u4")
+    return add(int(words.sum(dtype=np.uint64)), 0)

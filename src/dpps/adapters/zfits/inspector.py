@@ -1,31 +1,33 @@
-"""The inspector of DL0 streams: every checksum of every table, completeness, and what the file says."""
+"""The inspector of raw FITS files: every checksum of every table, completeness, and what the file says."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any
 
-from dpps.adapters.zfits.checksums import ALL_ONES, add, block_sum
-from dpps.adapters.zfits.stream import describe_stream
-from dpps.data.fixity import local_error, read_content
+from dpps.adapters.zfits.checksums import ALL_ONES, add
+from dpps.adapters.zfits.stream import Stream, describe_stream
+from dpps.adapters.zfits.tiles import count_rows
+from dpps.adapters.zfits.units import FitsFile, read_units
+from dpps.data.fixity import local_error
 from dpps.data.ports import Inspection
 from dpps.domain.errors import DamagedFile, DppsError
-from dpps.domain.files import FileContent
+from dpps.domain.files import MetadataValue
 
 __all__ = ["ZfitsInspector"]
 
-_SUFFIX = ".fits.fz"
+_SUFFIXES = (".fits.fz", ".fits")
 
 
 class ZfitsInspector:
-    """Reads ``.fits.fz`` streams of the acquisition system."""
+    """Reads ``.fits.fz`` and ``.fits`` files of the acquisition system, each once from beginning to end."""
 
     def accepts(self, path: Path) -> bool:
         """Tell by the name."""
-        return path.name.endswith(_SUFFIX)
+        return path.name.endswith(_SUFFIXES)
 
     def inspect(self, path: Path) -> Inspection:
         """Read everything, check it, and extract the stream's metadata.
@@ -33,51 +35,56 @@ class ZfitsInspector:
         Raises
         ------
         DamagedFile
-            When a checksum is wrong or absent, bytes are missing or left over, a table that the stream
-            needs is absent, or required metadata are.
+            When a checksum is wrong or absent, bytes are missing or left over, a table has other rows than
+            it says, a table that the stream needs is absent, or required metadata are.
         """
-        content = read_content(path)
-        if content.size_bytes == 0:
-            raise _damaged(path, "it is empty")
-        with _fits_errors(path), _opened(path) as tables:
-            _check_tables(path, tables, content)
-            metadata = describe_stream(path, {table.name: table for table in tables})
-        return Inspection(content=content, metadata={**metadata, "dpps__valid_checksums": True})
+        with _fits_errors(path), path.open("rb", buffering=0) as stream:
+            file = read_units(stream)
+            if file.content.size_bytes == 0:
+                raise _damaged(path, "it is empty")
+            _check_units(path, file)
+            rows = _check_rows(path, stream, file)
+            metadata = _metadata(path, stream, file, rows)
+        return Inspection(content=file.content, metadata=metadata)
 
 
-def _check_tables(path: Path, tables: Any, content: FileContent) -> None:
-    from astropy.io.fits import BinTableHDU, PrimaryHDU
-
-    end = 0
-    for number, table in enumerate(tables):
-        if not isinstance(table, PrimaryHDU | BinTableHDU):
-            raise _damaged(path, f"table {number} cannot be read")
-        name = f"table {number} ({table.name})"
-        place: Mapping[str, Any] = table.fileinfo()
-        end = place["datLoc"] + place["datSpan"]
-        if end > content.size_bytes:
-            raise _damaged(path, f"{name} ends at byte {end}, the file at {content.size_bytes}: it was cut")
-        head_sum = block_sum(path, place["hdrLoc"], place["datLoc"])
-        data_sum = block_sum(path, place["datLoc"], end)
-        if data_sum != int(table.header.get("DATASUM", -1)):
-            raise _damaged(path, f"{name} has no DATASUM or other data than it says")
-        if "CHECKSUM" not in table.header or add(head_sum, data_sum) != ALL_ONES:
-            raise _damaged(path, f"{name} has no CHECKSUM or another header than it says")
-    if end != content.size_bytes:
-        raise _damaged(path, f"{content.size_bytes - end} bytes follow the last complete table")
+def _check_units(path: Path, file: FitsFile) -> None:
+    size_bytes = file.content.size_bytes
+    for unit in file.units:
+        if unit.end > size_bytes:
+            raise _damaged(path, f"{unit} ends at byte {unit.end}, the file at {size_bytes}: it was cut")
+        if str(unit.data_sum) != str(unit.cards.get("DATASUM", "")).strip():
+            raise _damaged(path, f"{unit} has no DATASUM or other data than it says")
+        if "CHECKSUM" not in unit.cards or add(unit.header_sum, unit.data_sum) != ALL_ONES:
+            raise _damaged(path, f"{unit} has no CHECKSUM or another header than it says")
+    if file.left_over_bytes:
+        raise _damaged(path, f"{file.left_over_bytes} bytes follow the last complete table")
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    from astropy.io import fits
+def _check_rows(path: Path, stream: FileIO, file: FitsFile) -> Mapping[int, int]:
+    """Return the number of rows of each table, by its number."""
+    rows: dict[int, int] = {}
+    for unit in file.units[1:]:
+        if not unit.cards.get("ZTABLE"):
+            rows[unit.number] = int(unit.cards.get("NAXIS2", 0))
+            continue
+        told = int(unit.cards.get("ZNAXIS2", -1))
+        found = rows[unit.number] = count_rows(stream.fileno(), unit)
+        if found != told:
+            raise _damaged(path, f"{unit} holds {found} rows and says {told}: it is not complete")
+    return rows
+
+
+def _metadata(
+    path: Path, stream: FileIO, file: FitsFile, rows: Mapping[int, int]
+) -> dict[str, MetadataValue]:
     from astropy.utils.exceptions import AstropyUserWarning
 
     with warnings.catch_warnings():
-        # astropy warns where we raise: every finding is checked by `_check_tables`.
+        # Every finding is an error of ours or no matter; nobody reads warnings of a worker process.
         warnings.simplefilter("ignore", AstropyUserWarning)
-        with fits.open(path, disable_image_compression=True, memmap=False) as tables:
-            len(tables)  # reads all headers
-            yield tables
+        told = describe_stream(path, Stream(file.units, rows, stream.fileno()))
+    return {**told, "dpps__valid_checksums": True}
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""From the hand-over folder into the archive: reading, judging, placing and registering what is announced."""
