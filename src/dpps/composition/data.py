@@ -5,13 +5,12 @@ from __future__ import annotations
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.data.policy import PreservationPolicy, load_policy
-from dpps.data.ports import Catalogue, FileInspector, Storage
+from dpps.data.ports import Catalogue, FileInspector
 
 __all__ = [
     "build_catalogue",
     "build_inspectors",
     "build_policy",
-    "build_storage",
 ]
 
 
@@ -39,13 +38,6 @@ def build_catalogue(folder: StateFolder, account: str) -> Catalogue:
         )
     )
     return RucioCatalogue(client)
-
-
-def build_storage() -> Storage:
-    """Return access to the storages: physical URLs ``file://localhost/…``."""
-    from dpps.adapters.storage.posix import PosixStorage
-
-    return PosixStorage()
 
 
 def build_inspectors() -> list[FileInspector]:
