@@ -80,8 +80,9 @@ def _cleaners() -> dict[str, Callable[[], Pass]]:
     from rucio.daemons.reaper import reaper
     from rucio.daemons.undertaker import undertaker
 
-    from dpps.services.rucio_work import BriefPauses
+    from dpps.services.rucio_work import BriefDeletionPauses, BriefPauses
 
+    reaper.REGION = BriefDeletionPauses(reaper.REGION)
     deletion: dict[str, object] = {
         "rses": [], "include_rses": None, "exclude_rses": None, "vos": None, "chunk_size": 100,
         "greedy": True, "scheme": None, "delay_seconds": 60,

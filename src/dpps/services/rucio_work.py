@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 __all__ = [
+    "BriefDeletionPauses",
     "BriefPauses",
     "catalogue_is_ready",
     "daemons_with_work",
@@ -34,6 +35,32 @@ class BriefPauses(dict[Any, datetime]):
     def __setitem__(self, key: Any, until: datetime) -> None:
         """Keep the earlier of what Rucio wants and a few seconds from now."""
         super().__setitem__(key, min(until, _now() + _PAUSE))
+
+
+class BriefDeletionPauses:
+    """The reaper's notes, of which the one that a storage has little to delete is forgotten in seconds.
+
+    Rucio leaves such a storage alone for two minutes, meant for many reapers that look everywhere all the
+    time; ours is called when there is something to delete.
+
+    Parameters
+    ----------
+    notes : dogpile.cache.CacheRegion
+        Where the reaper keeps its notes.
+    """
+
+    def __init__(self, notes: Any) -> None:
+        self._notes = notes
+
+    def get(self, key: str, **options: Any) -> Any:
+        """Return a note."""
+        if key.startswith("pause_deletion_"):
+            options["expiration_time"] = _PAUSE.total_seconds()
+        return self._notes.get(key, **options)
+
+    def set(self, key: str, value: object) -> None:
+        """Keep a note."""
+        self._notes.set(key, value)
 
 
 def _now() -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy, deepcopy
 from datetime import UTC, datetime, timedelta
 
-from dpps.services.rucio_work import BriefPauses
+from dpps.services.rucio_work import BriefDeletionPauses, BriefPauses
 
 
 def test_a_long_pause_is_cut_and_a_short_one_is_kept() -> None:
@@ -16,3 +16,23 @@ def test_a_long_pause_is_cut_and_a_short_one_is_kept() -> None:
     assert pauses["acada", "/ctao/acada/a"] < now + timedelta(minutes=1)
     assert pauses["acada", "/ctao/acada/b"] == now - timedelta(seconds=1)
     assert copy(pauses).keys() == deepcopy(pauses).keys() == pauses.keys()
+
+
+def test_a_storage_with_little_to_delete_is_looked_at_again_soon_other_notes_last() -> None:
+    asked: dict[str, float | None] = {}
+
+    class Notes:
+        def get(self, key: str, *, expiration_time: float | None = None) -> str:
+            asked[key] = expiration_time
+            return "note"
+
+        def set(self, key: str, value: object) -> None:
+            asked[key] = None
+
+    pauses = BriefDeletionPauses(Notes())
+    assert pauses.get("pause_deletion_1", expiration_time=120) == "note"
+    assert pauses.get("temporary_exclude_1", expiration_time=600) == "note"
+    pauses.set("kept", True)
+    assert (asked["pause_deletion_1"] or 0) < 10
+    assert asked["temporary_exclude_1"] == 600
+    assert "kept" in asked

@@ -13,10 +13,12 @@ _COMMANDS: CommandTable = {
     "info": ("dpps.cli.data.reading", "info", "Say everything about one file."),
     "find": ("dpps.cli.data.reading", "find", "Find files by metadata."),
     "get": ("dpps.cli.data.reading", "get", "Retrieve files: the nearest good copy, verified."),
-    "preserve": ("dpps.cli.data.reading", "preserve", "Free on-site copies that are safe elsewhere."),
+    "put": ("dpps.cli.data.put", "put", "Store files: as products, or for a time."),
+    "extend": ("dpps.cli.data.put", "extend", "Keep temporary files longer, or let them go earlier."),
+    "preserve": ("dpps.cli.data.preserve", "preserve", "Free on-site copies that are safe elsewhere."),
 }
 
 
 @click.group(cls=LazyGroup, table=_COMMANDS)
 def data() -> None:
-    """List, find, inspect and retrieve archived files."""
+    """Store, list, find, inspect and retrieve files of the archive."""
