@@ -6,6 +6,7 @@ import contextlib
 import copy
 import platform
 import random
+import re
 import shutil
 import threading
 import time
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from dpps.data.policy.reading import packaged_policy_text
+from dpps.domain.sites import DEFAULT_SITES
 from dpps.testing.faults.disks import Disks
 from dpps.testing.faults.fault import Fault, Impossible, Step, plan
 from dpps.testing.faults.feeding import Sender
@@ -122,14 +125,13 @@ class Bed:
             shutil.copytree(self.subject.state / "logs", logs, dirs_exist_ok=True)
 
     def _prepare(self) -> None:
-        from dpps.domain.sites import DEFAULT_SITES
-
         self.sites = [Site(one.name, one.onsite) for one in DEFAULT_SITES]
         self._settings.folder.mkdir(parents=True, exist_ok=True)
         self._settings.folder.chmod(0o755)
         self.disks.prepare(
             [site.rse for site in self.sites], storage_bytes=_STORAGE_BYTES, system_bytes=_SYSTEM_BYTES
         )
+        self._hasten()
         if (library := self._clock_library()) is not None:
             self.clock.write_text("+0\n")
             self.subject.environment.update(
@@ -139,6 +141,20 @@ class Bed:
                 FAKETIME_DONT_FAKE_MONOTONIC="1",
                 NO_FAKE_STAT="1",
             )
+
+    def _hasten(self) -> None:
+        """Set the times of the audit, in production days, to what a run can wait for."""
+        minute_in_days, minute_in_hours = 1 / 1440, 1 / 60
+        self.subject.environment.update(
+            DPPS_PRESERVATION_AUDIT_PERIOD_DAYS=f"{minute_in_days / 2:.6f}",
+            DPPS_PRESERVATION_DARK_GRACE_HOURS=f"{minute_in_hours:.6f}",
+            DPPS_PRESERVATION_SURVEY_HOURS=f"{minute_in_hours / 4:.6f}",
+            DPPS_PRESERVATION_LOOK_HOURS=f"{minute_in_hours:.6f}",
+        )
+        policy = packaged_policy_text()
+        hastened = re.sub(r"(?m)^(temporary:\n  lifetime: ).*$", r"\g<1>1 minute", policy)
+        assert hastened != policy, "the packaged policy has another shape"
+        (self.subject.state / "config" / "policy.yaml").write_text(hastened)
 
     def _clock_library(self) -> Path | None:
         return None if self._settings.few else clock_library()
@@ -198,7 +214,8 @@ class Bed:
             self._say(f"{record.at_seconds:6.1f} s  {fault.kind} {fault.target}: skipped: {why}")
             return
         self._say(f"{record.at_seconds:6.1f} s  {fault.kind} {fault.target}: {record.done}")
-        time.sleep(step.hold_seconds)
+        if fault.lasts:
+            time.sleep(step.hold_seconds)
         fault.heal()
         record.healed_at_seconds = self._now()
         self._open.append(_Open(record, fault, time.monotonic()))

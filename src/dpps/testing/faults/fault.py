@@ -22,6 +22,8 @@ class Fault(Protocol):
 
     kind: str
     target: str
+    lasts: bool
+    """Whether it goes on until it is healed; else it is done at once."""
 
     def inject(self, dice: random.Random) -> str:
         """Do it; return what was done, in a few words.

@@ -32,6 +32,7 @@ class DamagedAtSource:
     sender: Sender
     target: str
     kind: str = "source damaged"
+    lasts: bool = False
     _entry: Entry | None = None
 
     def inject(self, dice: random.Random) -> str:
@@ -68,6 +69,7 @@ class Duplicate:
     ledger: Ledger
     target: str
     kind: str = "duplicate"
+    lasts: bool = False
     _trigger: Path | None = None
 
     def inject(self, dice: random.Random) -> str:
@@ -101,6 +103,7 @@ class AtRest:
     ledger: Ledger
     target: str
     kind: str = "copy at rest"
+    lasts: bool = False
     _entry: Entry | None = None
 
     def inject(self, dice: random.Random) -> str:
@@ -156,6 +159,7 @@ class OnSiteBeforeCopies:
     sites: list[Site]
     target: str = "only copy"
     kind: str = "source damaged"
+    lasts: bool = True
     _entry: Entry | None = None
 
     def inject(self, dice: random.Random) -> str:
@@ -208,6 +212,7 @@ class InFlight:
     target: str
     """The service that writes: ``transfers`` (off site) or ``ingest`` (on site)."""
     kind: str = "flipped in flight"
+    lasts: bool = False
     _entry: Entry | None = None
 
     def inject(self, dice: random.Random) -> str:

@@ -28,6 +28,7 @@ class Kill:
     subject: Subject
     target: str
     kind: str = "killed"
+    lasts: bool = False
     _victim: psutil.Process | None = None
 
     def inject(self, dice: random.Random) -> str:
@@ -58,6 +59,7 @@ class KillChild(Kill):
     """SIGKILL to one of the processes that a service started: a worker, a database connection."""
 
     kind: str = "child killed"
+    lasts: bool = False
 
     def _choose(self, dice: random.Random) -> psutil.Process:
         process = Kill._choose(self, dice)
@@ -75,6 +77,7 @@ class KillSupervisor(Kill):
     """SIGKILL to the supervisor; its services die with it. The init system's part is played here."""
 
     target: str = "supervisor"
+    lasts: bool = True
 
     def heal(self) -> None:
         """Start the system again, as systemd would."""
@@ -88,6 +91,7 @@ class Freeze:
     subject: Subject
     target: str
     kind: str = "frozen"
+    lasts: bool = True
     _victims: list[psutil.Process] = field(default_factory=list)
 
     def inject(self, dice: random.Random) -> str:
@@ -130,6 +134,7 @@ class Unreachable:
     subject: Subject
     target: str
     kind: str = "partitioned"
+    lasts: bool = True
 
     def inject(self, dice: random.Random) -> str:
         """Turn packets to its port away."""
@@ -169,6 +174,7 @@ class ClockStep:
     clock: Path
     target: str
     kind: str = "clock stepped"
+    lasts: bool = True
 
     def inject(self, dice: random.Random) -> str:
         """Step."""

@@ -32,6 +32,7 @@ def few_faults(bed: Bed) -> list[Fault]:
         *(Kill(bed.subject, service) for service in bed.subject.services()),
         *(DamagedAtSource(bed.sender, target) for target in ("flipped", "truncated")),
         *(Duplicate(bed.sender, bed.ledger, target) for target in _DUPLICATES),
+        AtRest(bed.disks, bed.sites, bed.ledger, "flipped"),
     ]
 
 

@@ -26,6 +26,7 @@ class StorageAway:
     findings: Findings
     aside: Path
     kind: str = "storage away"
+    lasts: bool = True
 
     def inject(self, dice: random.Random) -> str:
         """Take it away."""
@@ -55,6 +56,7 @@ class DiskFull:
     target: str
     rse: str | None
     kind: str = "disk full"
+    lasts: bool = True
 
     def inject(self, dice: random.Random) -> str:
         """Take all room."""
