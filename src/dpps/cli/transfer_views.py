@@ -24,7 +24,7 @@ _LINK_COLUMNS = ["from", "to", "active", "queued", "MB/s", "failed"]
 
 
 @click.command("ls")
-@click.option("--state", "wanted", type=click.Choice(_STATES), help="Only transfers in this state.")
+@click.option("--status", "wanted", type=click.Choice(_STATES), help="Only transfers in this state.")
 @click.option("--rse", help="Only from or to this site.")
 @click.option("--activity", help="Only of this activity.")
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True, help="Newest jobs.")

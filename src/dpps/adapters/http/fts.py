@@ -25,7 +25,8 @@ __all__ = ["FtsClient"]
 
 _JOBS_A_CALL = 50
 _FILE_FIELDS = (
-    "file_id,file_state,source_surl,dest_surl,reason,start_time,finish_time,filesize,retry,file_metadata"
+    "file_id,file_state,source_surl,dest_surl,reason,start_time,finish_time,filesize,retry,"
+    "file_metadata,dpps_due_time"  # FTS3 passes over fields that it does not have
 )
 _ERRORS: Mapping[int, type[DppsError]] = {
     HTTPStatus.BAD_REQUEST: InvalidInput,
@@ -286,6 +287,7 @@ def _file(job: Mapping[str, Any], one: Mapping[str, Any]) -> MovedFile:
         submitted_at=_time(job.get("submit_time")),
         started_at=_time(one.get("start_time")),
         finished_at=_time(one.get("finish_time")),
+        due_at=_time(one.get("dpps_due_time")),
         size_bytes=one.get("filesize"),
         metadata=one.get("file_metadata") or {},
     )

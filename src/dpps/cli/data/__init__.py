@@ -15,7 +15,10 @@ _COMMANDS: CommandTable = {
     "get": ("dpps.cli.data.reading", "get", "Retrieve files: the nearest good copy, verified."),
     "put": ("dpps.cli.data.put", "put", "Store files: as products, or for a time."),
     "extend": ("dpps.cli.data.put", "extend", "Keep temporary files longer, or let them go earlier."),
+    "audit": ("dpps.cli.data.audit", "audit", "Integrity: copies read back, damage, alarms, dark files."),
+    "policy": ("dpps.cli.data.policy", "policy", "The preservation policy: show, check, explain, apply."),
     "preserve": ("dpps.cli.data.preserve", "preserve", "Free on-site copies that are safe elsewhere."),
+    "why": ("dpps.cli.why", "data_why", "Explain where a file is, where it should be, what happens next."),
 }
 
 

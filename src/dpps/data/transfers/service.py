@@ -32,6 +32,8 @@ class MovedFile:
     submitted_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    due_at: datetime | None = None
+    """When it is tried next; None where the service does not tell."""
     size_bytes: int | None
     metadata: Mapping[str, Any]
     """Rucio's: ``name``, ``src_rse``, ``dst_rse``, ``activity``."""

@@ -98,6 +98,8 @@ class FileAnswer(BaseModel):
     filesize: int | None
     """Bytes found at the destination."""
     checksum: str | None
+    dpps_due_time: str | None = None
+    """When it is tried next, for a file that waits; FTS3 does not tell."""
     file_metadata: dict[str, Any]
     """The client's own, with ``dst_file`` where something was found at the destination."""
 

@@ -106,6 +106,7 @@ def _file_answer(job_id: UUID, position: int, file: TransferFile) -> FileAnswer:
         user_filesize=file.request.size_bytes,
         filesize=file.found.size_bytes if file.found else None,
         checksum=file.request.checksum,
+        dpps_due_time=_time(file.due_at) if file.state is FileState.SUBMITTED else None,
         file_metadata=_metadata(file),
     )
 

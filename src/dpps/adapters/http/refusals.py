@@ -1,0 +1,42 @@
+"""What the ingest service refused, asked over HTTP."""
+
+from __future__ import annotations
+
+import httpx
+
+from dpps.data.why.observations import Refusal
+
+__all__ = ["HttpHandoverLedger"]
+
+_TIMEOUT_SECONDS = 5.0
+
+
+class HttpHandoverLedger:
+    """Implements ``HandoverLedger``.
+
+    Parameters
+    ----------
+    url : str
+        Address of the ingest service.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def refusals(self) -> list[Refusal]:
+        """Return every handed-over file that was not taken; empty when the service does not answer."""
+        try:
+            answer = httpx.get(f"{self._url}/refused", trust_env=False, timeout=_TIMEOUT_SECONDS)
+            answer.raise_for_status()
+        except httpx.HTTPError:
+            return []
+        return [
+            Refusal(
+                path=str(one["path"]),
+                code=str(one.get("code", "")),
+                message=str(one.get("message", "")),
+                next_step=str(one.get("next_step", "")),
+                retryable=bool(one.get("retryable")),
+            )
+            for one in answer.json()
+        ]

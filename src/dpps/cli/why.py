@@ -1,0 +1,66 @@
+"""``dpps data why`` and ``dpps site why``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from dpps.cli.output import emit_json, json_option, state_folder, state_option, visible
+
+if TYPE_CHECKING:
+    from dpps.data.why.findings import Explanation
+
+__all__ = ["data_why", "site_why"]
+
+_COLOURS = {"good": "green", "note": "blue", "waits": "yellow", "blocks": "red"}
+
+
+@click.command("why")
+@click.argument("name")
+@json_option
+@state_option
+def data_why(name: str, as_json: bool) -> None:
+    """Explain where the file or dataset NAME is, where it should be, and what happens next and when."""
+    from dpps.composition.principals import local_principal
+    from dpps.composition.why import open_why
+    from dpps.data.why.observing import why
+
+    folder = state_folder()
+    with open_why(folder) as parts:
+        _show(why(local_principal(folder), parts, name), as_json=as_json)
+
+
+@click.command("why")
+@click.argument("rse")
+@json_option
+@state_option
+def site_why(rse: str, as_json: bool) -> None:
+    """Explain the state of the site RSE, and what waits for it."""
+    from dpps.composition.principals import local_principal
+    from dpps.composition.why import open_why
+    from dpps.data.why.observing import why_site
+
+    folder = state_folder()
+    with open_why(folder) as parts:
+        _show(why_site(local_principal(folder), parts, rse), as_json=as_json)
+
+
+def _show(explanation: Explanation, *, as_json: bool) -> None:
+    if as_json:
+        emit_json(
+            {
+                "subject": explanation.subject,
+                "verdict": explanation.verdict.value,
+                "findings": [{**asdict(one), "weight": one.weight.value} for one in explanation.findings],
+            }
+        )
+        return
+    click.echo(f"{visible(explanation.subject)}: {explanation.verdict.value}")
+    for one in explanation.findings:
+        mark = click.style(f"{one.weight.value:7}", fg=_COLOURS[one.weight.value])
+        click.echo(f"{mark} {visible(one.fact)}")
+        for label, text in (("because", one.cause), ("next", one.next), ("when", one.when)):
+            if text:
+                click.echo(f"        {label}: {visible(text)}")

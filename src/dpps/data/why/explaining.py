@@ -1,0 +1,202 @@
+"""From observations to an explanation: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from dpps.data.ports import ReplicationRule, RuleState
+from dpps.data.why.copies import explain_copy
+from dpps.data.why.findings import Explanation, Finding, Weight
+from dpps.data.why.observations import DatasetObservation, FileObservation
+from dpps.domain.files import ArchivedFile, ReplicaState
+
+__all__ = ["explain_dataset", "explain_file"]
+
+
+def explain_file(seen: FileObservation, now: datetime) -> Explanation:
+    """Return why a file is where it is, and what happens next.
+
+    Parameters
+    ----------
+    seen : FileObservation
+        Everything that was looked at.
+    now : datetime
+        Time of the look.
+    """
+    if seen.file is None:
+        return Explanation(subject=str(seen.lfn), findings=(_absent(seen),))
+    findings = [
+        _whereabouts(seen.file),
+        *_visibility(seen.file),
+        *_should(seen),
+        *_rules(seen.rules),
+        *_damage(seen.file),
+        *(finding for copy in seen.missing for finding in explain_copy(copy, seen, now)),
+        *_onsite(seen),
+    ]
+    return Explanation(subject=str(seen.lfn), findings=tuple(findings))
+
+
+def explain_dataset(seen: DatasetObservation, now: datetime) -> Explanation:
+    """Return why a dataset is as it is: its rules, and some of the files that lack a copy."""
+    part = "" if seen.looked_at == seen.files else f" of the first {seen.looked_at}"
+    findings = [
+        Finding(
+            code="dataset-complete" if not seen.incomplete else "dataset-incomplete",
+            weight=Weight.GOOD if not seen.incomplete else Weight.WAITS,
+            fact=f"{seen.files} files; {seen.incomplete}{part} lack a copy that a rule wants",
+        ),
+        *_rules(seen.rules),
+    ]
+    if not seen.rules:
+        findings.append(_no_rule())
+    known: set[tuple[str, str]] = set()
+    for example in seen.examples:
+        for copy in example.missing:
+            for finding in explain_copy(copy, example, now):
+                key = (finding.code, copy.rse)
+                if key not in known:
+                    known.add(key)
+                    findings.append(finding)
+    return Explanation(subject=seen.name, findings=tuple(findings))
+
+
+def _absent(seen: FileObservation) -> Finding:
+    if seen.refusal is not None:
+        again = "it is tried again by itself" if seen.refusal.retryable else seen.refusal.next_step
+        return Finding(
+            code="handover-refused",
+            weight=Weight.WAITS if seen.refusal.retryable else Weight.BLOCKS,
+            fact=f"not in the archive: handed over as {seen.refusal.path} and not taken",
+            cause=seen.refusal.message,
+            next=again,
+        )
+    near = f"; near names: {', '.join(seen.similar)}" if seen.similar else ""
+    return Finding(
+        code="file-unknown",
+        weight=Weight.BLOCKS,
+        fact=f"the archive knows no file of this name{near}",
+        next="check the name: dpps data ls; nothing of this name waits in the hand-over folder either",
+    )
+
+
+def _whereabouts(file: ArchivedFile) -> Finding:
+    there = [one.rse for one in file.replicas if one.state is ReplicaState.AVAILABLE]
+    return Finding(
+        code="copies-there" if there else "copies-none",
+        weight=Weight.NOTE if there else Weight.BLOCKS,
+        fact=f"good copies at: {', '.join(there) or 'no storage'}",
+        cause="" if there else "every copy is damaged, lost, or was never written",
+        next="" if there else "restore the file from its producer: dpps data audit alarms",
+    )
+
+
+def _visibility(file: ArchivedFile) -> Iterator[Finding]:
+    if file.dataset is None:
+        yield Finding(
+            code="not-attached",
+            weight=Weight.WAITS,
+            fact="registered, but in no dataset: readers do not see it",
+            cause="what takes it into the archive was interrupted, or is at it now",
+            next="the service that registered it attaches it on its next pass",
+            when="within a minute of that service being well: dpps status",
+        )
+
+
+def _should(seen: FileObservation) -> Iterator[Finding]:
+    if seen.file is None or not seen.copies_wanted:
+        return
+    off_site = [
+        one.rse for one in seen.file.replicas if one.state is ReplicaState.AVAILABLE and not one.onsite
+    ]
+    enough = len(off_site) >= seen.copies_wanted
+    yield Finding(
+        code="policy-met" if enough else "policy-not-met",
+        weight=Weight.GOOD if enough else Weight.WAITS,
+        fact=f"{len(off_site)} of the {seen.copies_wanted} copies off site that the policy demands",
+        cause=f"the policy for products of the kind {seen.kind!r}",
+    )
+    if not seen.rules and seen.file.dataset is not None:
+        yield _no_rule()
+
+
+def _no_rule() -> Finding:
+    return Finding(
+        code="rule-none",
+        weight=Weight.WAITS,
+        fact="no rule asks for copies",
+        cause="rules are made from the policy after a dataset is",
+        next="the preservation service makes the rule",
+        when="within minutes, when it is well: dpps status; dpps logs preservation",
+    )
+
+
+def _rules(rules: tuple[ReplicationRule, ...]) -> Iterator[Finding]:
+    for one in rules:
+        asks = f"rule {one.rule_id} wants {one.copies} at {one.expression}"
+        if one.source_expression:
+            asks += f", copied from {one.source_expression}"
+        if one.state is RuleState.OK:
+            yield Finding(code="rule-ok", weight=Weight.GOOD, fact=f"{asks}: all files have them")
+        elif one.state is RuleState.STUCK:
+            yield _stuck(asks, one)
+        elif one.state is RuleState.SUSPENDED:
+            yield Finding(
+                code="rule-suspended",
+                weight=Weight.BLOCKS,
+                fact=f"{asks}: suspended",
+                cause=one.error or "the catalogue gives rules up that were stuck for two weeks",
+                next="mend the cause, then, as the account preservation: rucio rule update --stuck",
+            )
+        else:
+            yield Finding(code="rule-replicating", weight=Weight.WAITS, fact=f"{asks}: copying")
+
+
+def _stuck(asks: str, rule: ReplicationRule) -> Finding:
+    return Finding(
+        code="rule-stuck",
+        weight=Weight.WAITS,
+        fact=f"{asks}: stuck",
+        cause=rule.error or "a file has no source that may be copied from, or its transfer failed for good",
+        next="the catalogue looks for other sources and places",
+        when="every 30 s at the latest, for two weeks",
+    )
+
+
+def _damage(file: ArchivedFile) -> Iterator[Finding]:
+    bad = [one.rse for one in file.replicas if one.state is ReplicaState.BAD]
+    good = any(one.state is ReplicaState.AVAILABLE for one in file.replicas)
+    for rse in bad:
+        yield Finding(
+            code="copy-damaged" if good else "copy-damaged-last",
+            weight=Weight.WAITS if good else Weight.BLOCKS,
+            fact=f"the copy at {rse} is damaged",
+            cause="its bytes are not those that were registered",
+            next="it is replaced by a good copy" if good else "no good copy is left: dpps data audit alarms",
+            when="within a minute" if good else "",
+        )
+
+
+def _onsite(seen: FileObservation) -> Iterator[Finding]:
+    if seen.file is None:
+        return
+    for one in seen.file.replicas:
+        if not one.onsite or one.state is not ReplicaState.AVAILABLE:
+            continue
+        if not seen.frees_onsite:
+            yield Finding(
+                code="onsite-kept",
+                weight=Weight.NOTE,
+                fact=f"the copy at {one.rse} stays",
+                cause=f"the policy for {seen.kind!r} frees no copies on site",
+            )
+            continue
+        yield Finding(
+            code="onsite-waits",
+            weight=Weight.WAITS,
+            fact=f"the copy at {one.rse} is still there",
+            cause=f"it goes when {seen.copies_wanted} copies off site were read back and matched",
+            next="the preservation service reads them back, then frees it",
+            when="on its pass after the last of them arrived",
+        )

@@ -1,0 +1,150 @@
+"""What must be looked at to explain a file, and who can tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from dpps.data.ports import ReplicationRule
+from dpps.data.sites import Hold, SiteCondition
+from dpps.data.transfers.service import MovedFile, RetryLog, StorageRest
+from dpps.domain.files import ArchivedFile, ReplicaState
+from dpps.domain.names import Lfn
+
+__all__ = [
+    "DatasetObservation",
+    "FileObservation",
+    "HandoverLedger",
+    "LinkFacts",
+    "MissingCopy",
+    "Refusal",
+    "RequestLedger",
+    "RequestState",
+    "SiteFacts",
+    "TransferRequest",
+]
+
+
+class RequestState(StrEnum):
+    """State of a transfer request of the catalogue."""
+
+    WAITING = "waiting"
+    """Asked for, not given to the transfer service yet."""
+    SUBMITTED = "submitted"
+    """The transfer service has it."""
+    NO_SOURCES = "no-sources"
+    MISMATCH_SCHEME = "mismatch-scheme"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRequest:
+    """A request of the catalogue to copy one file to one storage: the present one, else the last."""
+
+    state: RequestState
+    rule_id: str
+    source: str | None
+    attempts: int
+    job_id: str | None
+    """Of the transfer service."""
+    error: str
+    changed_at: datetime | None
+    past: bool = False
+    """Whether it is over and archived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFacts:
+    """From a storage that has the file to one that lacks it."""
+
+    source: str
+    distance: int | None
+    """None: the catalogue requests nothing on this link."""
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFacts:
+    """A site, what is held back there and how it fares."""
+
+    condition: SiteCondition
+    holds: tuple[Hold, ...] = ()
+    rest: StorageRest | None = None
+    ban: str | None = None
+    """Message of a ban at the transfer service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingCopy:
+    """A copy that a rule wants at a storage and that is not there."""
+
+    rse: str
+    state: ReplicaState
+    request: TransferRequest | None = None
+    moved: MovedFile | None = None
+    """What the transfer service says of the request's job."""
+    failures: tuple[RetryLog, ...] = ()
+    links: tuple[LinkFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A handed-over file that was not taken."""
+
+    path: str
+    code: str
+    message: str
+    next_step: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileObservation:
+    """Everything that bears on one file."""
+
+    lfn: Lfn
+    file: ArchivedFile | None
+    similar: tuple[str, ...] = ()
+    """Names that are near, when there is no such file."""
+    refusal: Refusal | None = None
+    kind: str = ""
+    copies_wanted: int = 0
+    frees_onsite: bool = False
+    rules: tuple[ReplicationRule, ...] = ()
+    missing: tuple[MissingCopy, ...] = ()
+    sites: Mapping[str, SiteFacts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetObservation:
+    """A dataset, and those of its files that were looked at."""
+
+    name: str
+    files: int
+    looked_at: int
+    """How many files were looked at: the first of them only, in a large dataset."""
+    incomplete: int
+    """How many of these lack a copy."""
+    rules: tuple[ReplicationRule, ...]
+    examples: tuple[FileObservation, ...]
+    """Some of the incomplete ones."""
+
+
+class RequestLedger(Protocol):
+    """Transfer requests of the catalogue."""
+
+    def request(self, lfn: Lfn, rse: str) -> TransferRequest | None:
+        """Return the request to copy a file to a storage, else the last that was over; None: never any."""
+        ...
+
+
+class HandoverLedger(Protocol):
+    """What the ingest service refused."""
+
+    def refusals(self) -> Sequence[Refusal]:
+        """Return every handed-over file that was not taken; empty when the service does not answer."""
+        ...

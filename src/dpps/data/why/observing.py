@@ -1,0 +1,257 @@
+"""Looks at everything that bears on a file, a dataset or a site, with bounded questions only."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from dpps.data.policy import PreservationPolicy
+from dpps.data.ports import Catalogue, ReplicationRule
+from dpps.data.sites import Hold, HoldKind, SiteParts
+from dpps.data.transfers.lanes import is_named, storage_name
+from dpps.data.transfers.service import MovedFile, RetryLog
+from dpps.data.why.explaining import explain_dataset, explain_file
+from dpps.data.why.findings import Explanation
+from dpps.data.why.observations import (
+    DatasetObservation,
+    FileObservation,
+    HandoverLedger,
+    LinkFacts,
+    MissingCopy,
+    Refusal,
+    RequestLedger,
+    RequestState,
+    SiteFacts,
+    TransferRequest,
+)
+from dpps.data.why.sites import SiteObservation, explain_site
+from dpps.domain.errors import NotFound, Unavailable
+from dpps.domain.files import ArchivedFile, ReplicaState
+from dpps.domain.names import Lfn
+from dpps.domain.principals import Action, Principal, authorize
+
+__all__ = ["WhyParts", "why", "why_site"]
+
+_FILES_MAX = 1000
+"""Files of a dataset that are looked at."""
+_EXAMPLES_MAX = 3
+_NEAR_MAX = 3
+_LACKING = frozenset({ReplicaState.COPYING, ReplicaState.UNAVAILABLE})
+_WAITING_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyParts:
+    """Who is asked."""
+
+    catalogue: Catalogue
+    requests: RequestLedger
+    sites: SiteParts
+    handover: HandoverLedger
+    policy: PreservationPolicy
+    clock: Callable[[], datetime]
+
+
+def why(principal: Principal, parts: WhyParts, name: str) -> Explanation:
+    """Explain a file or a dataset.
+
+    Raises
+    ------
+    InvalidInput
+        When the name cannot be one.
+    """
+    authorize(principal, Action.READ, name)
+    lfn = Lfn(name)
+    (file,) = parts.catalogue.files([lfn])
+    if file is None:
+        members = _members(parts.catalogue, name)
+        if members is not None:
+            return explain_dataset(_observe_dataset(parts, name, members), parts.clock())
+        return explain_file(_observe_absence(parts, lfn), parts.clock())
+    rules = _rules(parts.catalogue, file.dataset)
+    return explain_file(_observe_file(parts, file, rules, _Look(parts)), parts.clock())
+
+
+def why_site(principal: Principal, parts: WhyParts, rse: str) -> Explanation:
+    """Explain the state of a site, and what waits for it.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no such site.
+    """
+    authorize(principal, Action.INSPECT, rse)
+    look = _Look(parts)
+    facts = look.site(rse)
+    storage = storage_name(facts.condition.url_prefix)
+    seen = SiteObservation(
+        facts=facts,
+        links=tuple(
+            one for one in look.holds if one.kind is HoldKind.LINK and rse in {one.source, one.destination}
+        ),
+        waiting=tuple(parts.sites.register.waiting_rules(rse)[:_WAITING_MAX]),
+        traffic=tuple(
+            one
+            for one in _told(lambda: parts.sites.transfers.own_links(3600.0))
+            if storage in {one.source, one.destination}
+        ),
+        failures=tuple(
+            one
+            for one in _told(lambda: parts.sites.transfers.own_attempts(limit=200))
+            if one.failure and any(url.startswith(storage) for url in (one.source, one.destination))
+        ),
+        limits=dict(_told(lambda: list(parts.sites.transfers.storage_limits().items()))).get(storage),
+    )
+    return explain_site(seen, parts.clock())
+
+
+class _Look:
+    """What several files of one question share, asked once."""
+
+    def __init__(self, parts: WhyParts) -> None:
+        self._parts = parts
+        self._sites: dict[str, SiteFacts] = {}
+        self._distances: dict[tuple[str, str], int | None] = {}
+        self.holds = parts.sites.holds.holds()
+        self._rests = _told(parts.sites.transfers.own_rests)
+        self._bans = _told(parts.sites.transfers.bans)
+
+    def site(self, rse: str) -> SiteFacts:
+        """Return how a site is."""
+        if rse not in self._sites:
+            (condition,) = self._parts.sites.register.conditions([rse])
+            storage = storage_name(condition.url_prefix)
+            bans = (one.message for one in self._bans if is_named(one.storage, storage))
+            rests = (one for one in self._rests if one.storage == storage)
+            self._sites[rse] = SiteFacts(
+                condition=condition,
+                holds=tuple(one for one in self.holds if one.source == rse and one.kind is not HoldKind.LINK),
+                rest=next(rests, None),
+                ban=next(bans, None),
+            )
+        return self._sites[rse]
+
+    def link(self, source: str, destination: str) -> LinkFacts:
+        """Return whether the catalogue requests transfers on a link."""
+        ends = (source, destination)
+        if ends not in self._distances:
+            self._distances[ends] = self._parts.sites.register.distance(source, destination)
+        return LinkFacts(source=source, distance=self._distances[ends], hold=self._hold(source, destination))
+
+    def _hold(self, source: str, destination: str) -> Hold | None:
+        wanted = (HoldKind.LINK, source, destination)
+        found = (one for one in self.holds if (one.kind, one.source, one.destination) == wanted)
+        return next(found, None)
+
+
+def _observe_file(
+    parts: WhyParts, file: ArchivedFile, rules: Sequence[ReplicationRule], look: _Look
+) -> FileObservation:
+    kind = parts.policy.kind_of(file.metadata)
+    good = [one.rse for one in file.replicas if one.state is ReplicaState.AVAILABLE]
+    missing = [
+        _observe_copy(parts, file.lfn, one.rse, one.state, good, look)
+        for one in file.replicas
+        if one.state in _LACKING
+    ]
+    concerned = {rse for copy in missing for rse in (copy.rse, *good)}
+    return FileObservation(
+        lfn=file.lfn,
+        file=file,
+        kind=kind.name,
+        copies_wanted=kind.copies,
+        frees_onsite=kind.free_onsite.when_verified,
+        rules=tuple(rules),
+        missing=tuple(missing),
+        sites={rse: look.site(rse) for rse in sorted(concerned)},
+    )
+
+
+def _observe_copy(
+    parts: WhyParts, lfn: Lfn, rse: str, state: ReplicaState, good: Sequence[str], look: _Look
+) -> MissingCopy:
+    request = parts.requests.request(lfn, rse)
+    moved = _moved(parts, lfn, request)
+    return MissingCopy(
+        rse=rse,
+        state=state,
+        request=request,
+        moved=moved,
+        failures=tuple(_failures(parts, moved)),
+        links=tuple(look.link(source, rse) for source in good),
+    )
+
+
+def _moved(parts: WhyParts, lfn: Lfn, request: TransferRequest | None) -> MovedFile | None:
+    if request is None or request.job_id is None or request.state is RequestState.DONE:
+        return None
+    job_id = request.job_id
+    files = _told(lambda: parts.sites.transfers.files([job_id]))
+    return next((one for one in files if one.metadata.get("name") == str(lfn)), None)
+
+
+def _failures(parts: WhyParts, moved: MovedFile | None) -> list[RetryLog]:
+    if moved is None or not moved.attempts:
+        return []
+    return _told(lambda: parts.sites.transfers.retries(moved.job_id, moved.file_id))
+
+
+def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> DatasetObservation:
+    rules = _rules(parts.catalogue, name)
+    found = [one for one in parts.catalogue.files(members[:_FILES_MAX]) if one is not None]
+    lacking = [one for one in found if any(copy.state in _LACKING for copy in one.replicas)]
+    look = _Look(parts)
+    return DatasetObservation(
+        name=name,
+        files=len(members),
+        looked_at=len(found),
+        incomplete=len(lacking),
+        rules=tuple(rules),
+        examples=tuple(_observe_file(parts, one, rules, look) for one in lacking[:_EXAMPLES_MAX]),
+    )
+
+
+def _observe_absence(parts: WhyParts, lfn: Lfn) -> FileObservation:
+    absent = FileObservation(lfn=lfn, file=None)
+    for refusal in parts.handover.refusals():
+        if _is_of(refusal, lfn):
+            return replace(absent, refusal=refusal)
+    return replace(absent, similar=tuple(_near(parts.catalogue, lfn)))
+
+
+def _is_of(refusal: Refusal, lfn: Lfn) -> bool:
+    return refusal.path.endswith(str(lfn)) or refusal.path.rpartition("/")[2] == lfn.basename
+
+
+def _near(catalogue: Catalogue, lfn: Lfn) -> list[str]:
+    """Return names beside it that look like it."""
+    beside = _members(catalogue, lfn.parent)
+    if beside is None:
+        names = catalogue.datasets(lfn.parent.rpartition("/")[0] or "/")
+    else:
+        names = [str(one) for one in beside]
+    return difflib.get_close_matches(str(lfn), names[:_FILES_MAX], n=_NEAR_MAX, cutoff=0.7)
+
+
+def _members(catalogue: Catalogue, name: str) -> list[Lfn] | None:
+    try:
+        return catalogue.members(name)
+    except NotFound:
+        return None
+
+
+def _rules(catalogue: Catalogue, dataset: str | None) -> list[ReplicationRule]:
+    try:
+        return catalogue.rules(dataset) if dataset else []
+    except NotFound:
+        return []
+
+
+def _told[T](question: Callable[[], list[T]]) -> list[T]:
+    """Ask a service without which most can be explained still; nothing when it does not answer."""
+    try:
+        return question()
+    except (Unavailable, NotFound):
+        return []
