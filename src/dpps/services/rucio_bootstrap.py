@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from dpps.composition.instance import Instance, SiteStorage
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import Conflict
+from dpps.services.rucio_indexes import ensure_indexes
 from dpps.services.rucio_policy.decisions import (
     ARCHIVE_WRITER,
     ATTRIBUTES,
@@ -80,9 +81,10 @@ def bootstrap(folder: StateFolder, instance: Instance) -> None:
         When the schema belongs to another Rucio version, or a default identity of Rucio's is left.
     """
     from rucio.db.sqla.constants import DatabaseOperationType
-    from rucio.db.sqla.session import db_session
+    from rucio.db.sqla.session import db_session, get_engine
 
     _ensure_schema()
+    ensure_indexes(get_engine())
     passwords = {account.name: folder.ensure_secret(f"rucio-{account.name}") for account in ACCOUNTS}
     with db_session(DatabaseOperationType.WRITE) as session:
         _ensure_vo(session)

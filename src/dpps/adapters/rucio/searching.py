@@ -35,8 +35,8 @@ _REQUEST_BYTES = 3000
 _CHECKED_MIN, _CHECKED_MAX = 25, 500
 _AFTER_FOLDER = "0"
 """The character after the slash: names below ``a`` lie between ``a/`` and ``a0``."""
-_AFTER_ALL = "0"
-"""Every name begins with a slash."""
+_AFTER_ALL = "/~"
+"""Components of names begin with letters and digits."""
 _LOG = logging.getLogger(__name__)
 
 
