@@ -2,10 +2,10 @@
 
 usage: python -m bench.fill_catalogue --state DIR [--files 100000] [--per-dataset 500] [--first 0]
 
-Writes straight into the tables of Rucio: what the interface would make of the same files, in seconds instead
-of minutes. Every dataset is the night of one telescope: complete copies at two off-site storages, some on site
-too, and one satisfied rule. No bytes exist at the storages. Names depend on the number of the file only, so
-that a second call with another ``--first`` adds others.
+Writes straight into the tables of Rucio: what the interface would make of the same files, in seconds
+instead of minutes. Every dataset is the night of one telescope: complete copies at two off-site storages,
+some on site too, and one satisfied rule. No bytes exist at the storages. Names depend on the number of the
+file only, so that a second call with another ``--first`` adds others.
 """
 
 from __future__ import annotations
