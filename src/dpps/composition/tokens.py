@@ -1,6 +1,8 @@
 """Bearer tokens of the local system: JSON Web Tokens signed with a secret of the state folder.
 
-Two kinds: of a job (good for reports on that job only) and of a principal (name and roles).
+Two kinds: of a principal (name and roles), for a limited time; and of a job, good for reports on that job
+only. The latter has no clock: a job may wait in a queue for days, and what its token opens is decided by
+the state of the attempt in the database. When the attempt is over, its reports change nothing any more.
 """
 
 from __future__ import annotations
@@ -37,26 +39,22 @@ class TokenIssuer:
         self._key = OctKey.import_key(key)
         self._clock = clock
 
-    def for_job(self, job: str, lifetime_seconds: int) -> str:
-        """Return a token with which one job may report."""
-        return self._issue(f"job:{job}", [Role.JOB.value], lifetime_seconds)
+    def for_job(self, job: str) -> str:
+        """Return a token with which one job may report while its attempt lives."""
+        return self._issue(f"job:{job}", [Role.JOB.value], {})
 
     def for_principal(self, principal: Principal, lifetime_seconds: int) -> str:
         """Return a token that stands for a principal."""
         roles = sorted(role.value for role in principal.roles)
-        return self._issue(principal.name, roles, lifetime_seconds)
+        return self._issue(principal.name, roles, {"exp": self._now() + lifetime_seconds})
 
-    def _issue(self, subject: str, roles: list[str], lifetime_seconds: int) -> str:
+    def _now(self) -> int:
+        return int(self._clock().timestamp())
+
+    def _issue(self, subject: str, roles: list[str], limits: dict[str, int]) -> str:
         from joserfc import jwt
 
-        now = int(self._clock().timestamp())
-        claims = {
-            "iss": _ISSUER,
-            "sub": subject,
-            "roles": roles,
-            "iat": now,
-            "exp": now + lifetime_seconds,
-        }
+        claims = {"iss": _ISSUER, "sub": subject, "roles": roles, "iat": self._now(), **limits}
         return jwt.encode({"alg": _ALGORITHM}, claims, self._key)
 
     def verify(self, token: str) -> Principal:
@@ -74,12 +72,12 @@ class TokenIssuer:
         rules: dict[str, Any] = {
             "iss": {"essential": True, "value": _ISSUER},
             "sub": {"essential": True},
-            "exp": {"essential": True},
             "roles": {"essential": True},
         }
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
-            JWTClaimsRegistry(now=int(self._clock().timestamp()), **rules).validate(claims)
+            rules["exp"] = {"essential": claims.get("roles") != [Role.JOB.value]}
+            JWTClaimsRegistry(now=self._now(), **rules).validate(claims)
             roles = frozenset(Role(role) for role in claims["roles"])
         except (JoseError, ValueError, TypeError) as wrong:
             raise NotAuthorized(

@@ -26,7 +26,7 @@ from dpps.workload.records import UnfinishedWork
 __all__ = ["Agent", "StepResult"]
 
 _TOKEN_MARGIN_SECONDS = 6 * 3600
-"""How long beyond its allowed duration a job's token is good: waiting in the engine, transfers, retries."""
+"""How long beyond a job's allowed duration its access to storages is good: waiting, transfers, retries."""
 
 _ENGINE_WATCH = timedelta(seconds=10)
 """How often an engine that has workers is looked at, in case that it dies silently."""
@@ -182,7 +182,7 @@ class Agent:
                 computing_storage=context.computing_storage,
                 output_folder=temporary_folder(job.id, vo=context.vo, url_prefix=prefix),
                 report_url=f"{context.report_base_url}/jobs/{job.id}",
-                token=context.issue_token(job.id, valid_seconds),
+                token=context.issue_token(job.id),
                 storage=context.storage_access(job.id, valid_seconds),
             )
             context.engine.submit(job.id, bundle.model_dump_json(), priority=action.priority)

@@ -7,7 +7,7 @@ the address that it reports to.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +28,12 @@ __all__ = [
 
 LOG_TAIL_CHARACTERS = 20_000
 PROVENANCE_CHARACTERS = 2_000_000
+"""Of one provenance record."""
+SHORT_CHARACTERS = 4_000
+"""Of a name, a version, an address."""
+SOFTWARE_ENTRIES = 200
+REPORT_BYTES = 32 * 1024**2
+"""Of a whole report, as it travels."""
 
 
 class _Strict(BaseModel):
@@ -91,17 +97,20 @@ class JobBundle(_Strict):
     report_url: str
     """``…/jobs/<id>``; the verbs ``/start`` and ``/report`` are below it."""
     token: str
-    """Bearer token that opens this job's reports and nothing else, for a limited time."""
+    """Bearer token that opens this job's reports and nothing else, while the attempt lives."""
     storage: StorageAccess | None = None
     """None where storages are folders that the worker has mounted."""
+
+
+type _Text = Annotated[str, Field(max_length=SHORT_CHARACTERS)]
 
 
 class ReportedOutput(_Strict):
     """An output that was written and read back."""
 
-    output: str
+    output: _Text
     name: FileName
-    url: str
+    url: _Text
     size_bytes: int = Field(ge=0)
     adler32: str = Field(pattern=r"^[0-9a-f]{8}$")
 
@@ -114,7 +123,7 @@ class JobReport(_Strict):
     detail: str = Field(default="", max_length=4_000)
     exit_code: int | None = None
     """Exit code of the payload's failing program, where one failed."""
-    outputs: tuple[ReportedOutput, ...] = ()
+    outputs: tuple[ReportedOutput, ...] = Field(default=(), max_length=1_000)
     log_tail: str = Field(default="", max_length=LOG_TAIL_CHARACTERS)
     """Last part of the payload's log."""
     started_at: datetime
@@ -123,12 +132,14 @@ class JobReport(_Strict):
     """Duration of the payload, without transfers."""
     cpu_seconds: float = Field(default=0.0, ge=0)
     peak_memory_bytes: int = Field(default=0, ge=0)
-    host: str = ""
-    software: dict[str, str] = Field(default_factory=dict)
+    host: str = Field(default="", max_length=255)
+    software: dict[_Text, _Text] = Field(default_factory=dict, max_length=SOFTWARE_ENTRIES)
     """Versions of the programs and libraries that made the outputs."""
-    provenance: dict[str, str] = Field(default_factory=dict)
+    provenance: dict[_Text, Annotated[str, Field(max_length=PROVENANCE_CHARACTERS)]] = Field(
+        default_factory=dict, max_length=20
+    )
     """Provenance records that the payload wrote, text by name of the CWL output."""
-    read_urls: dict[str, str] = Field(default_factory=dict)
+    read_urls: dict[_Text, _Text] = Field(default_factory=dict, max_length=100_000)
     """Which copy of each input was read."""
 
 

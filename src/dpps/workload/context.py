@@ -37,8 +37,8 @@ class WorkloadContext:
     """RSE near to where jobs run; their outputs are written there."""
     report_base_url: str
     """Address of the workload API, as workers reach it."""
-    issue_token: Callable[[str, int], str]
-    """Make a token for a job that is valid for so many seconds."""
+    issue_token: Callable[[str], str]
+    """Make a token with which a job may report while its attempt lives."""
     storage_access: Callable[[str, int], StorageAccess | None] = _no_servers
     """Make what a job needs to use storage servers for so many seconds; None where storages are folders."""
     clock: Callable[[], datetime]

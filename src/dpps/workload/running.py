@@ -23,6 +23,8 @@ from dpps.domain.work import ExitReason
 from dpps.workload.bundle import (
     LOG_TAIL_CHARACTERS,
     PROVENANCE_CHARACTERS,
+    SHORT_CHARACTERS,
+    SOFTWARE_ENTRIES,
     BundledFile,
     JobBundle,
     JobReport,
@@ -214,6 +216,7 @@ def _stage_out(bundle: JobBundle, storage: Storage, outcome: ProcessOutcome, pro
         path = outcome.outputs.get(output)
         if path is None:
             raise _Failure(ExitReason.FAILED, f"the process gave no file for the output {output!r}")
+        _check_provenance(output, path)
         try:
             content = storage.upload(path, place.upload_url)
         except (DppsError, OSError) as error:
@@ -240,7 +243,7 @@ def _report(
             started_at=progress.started_at,
             finished_at=now,
             wall_seconds=0.0,
-            host=platform.node(),
+            host=platform.node()[:255],
             read_urls=progress.read_urls,
         )
     provenance = _provenance(outcome)
@@ -255,11 +258,13 @@ def _report(
         wall_seconds=outcome.wall_seconds,
         cpu_seconds=outcome.cpu_seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
-        host=platform.node(),
-        software={
-            **(software_in(provenance.values()) or {payload_name(process): UNREPORTED}),
-            **outcome.software,
-        },
+        host=platform.node()[:255],
+        software=_fitting(
+            {
+                **(software_in(provenance.values()) or {payload_name(process): UNREPORTED}),
+                **outcome.software,
+            }
+        ),
         provenance=provenance,
         read_urls=progress.read_urls,
     )
@@ -273,6 +278,21 @@ def _tail(log: Path) -> str:
             stream.read()
             .decode(errors="replace")
             .replace("\x00", "\N{REPLACEMENT CHARACTER}")[-LOG_TAIL_CHARACTERS:]
+        )
+
+
+def _fitting(software: Mapping[str, str]) -> dict[str, str]:
+    """Return versions as a report may hold them; those that made the outputs come first, and stay."""
+    kept = list(software.items())[:SOFTWARE_ENTRIES]
+    return {name[:SHORT_CHARACTERS]: version[:SHORT_CHARACTERS] for name, version in kept}
+
+
+def _check_provenance(output: str, path: Path) -> None:
+    size_bytes = path.stat().st_size
+    if PROVENANCE_OUTPUT in output and size_bytes > PROVENANCE_CHARACTERS:
+        raise _Failure(
+            ExitReason.FAILED,
+            f"the provenance record {output!r} has {size_bytes} bytes; a report takes {PROVENANCE_CHARACTERS}",
         )
 
 

@@ -12,6 +12,7 @@ from dpps.domain.principals import Principal, Role
 from dpps.workload.reporting import job_principal
 
 NOW = datetime(2026, 2, 14, 22, 0, tzinfo=UTC)
+ALICE = Principal(name="alice", roles=frozenset({Role.READER, Role.AUDITOR}))
 KEY = "a signing key for tests, long enough for HMAC"
 
 
@@ -20,12 +21,26 @@ def issuer(at: datetime = NOW, key: str = KEY) -> TokenIssuer:
 
 
 def test_a_job() -> None:
-    assert issuer().verify(issuer().for_job("night.dl1.1.1", 60)) == job_principal("night.dl1.1.1")
+    assert issuer().verify(issuer().for_job("night.dl1.1.1")) == job_principal("night.dl1.1.1")
+
+
+def test_a_job_that_waits_for_weeks_may_still_report() -> None:
+    token = issuer(NOW - timedelta(days=60)).for_job("night.dl1.1.1")
+    assert issuer().verify(token) == job_principal("night.dl1.1.1")
+
+
+def test_only_the_tokens_of_jobs_have_no_end() -> None:
+    from joserfc import jwt
+    from joserfc.jwk import OctKey
+
+    claims = {"iss": "dpps", "sub": "alice", "roles": ["job", "operator"], "iat": 1}
+    endless = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(KEY))
+    with pytest.raises(NotAuthorized):
+        issuer().verify(endless)
 
 
 def test_a_principal() -> None:
-    alice = Principal(name="alice", roles=frozenset({Role.READER, Role.AUDITOR}))
-    assert issuer().verify(issuer().for_principal(alice, 60)) == alice
+    assert issuer().verify(issuer().for_principal(ALICE, 60)) == ALICE
 
 
 @pytest.mark.parametrize(
@@ -34,9 +49,9 @@ def test_a_principal() -> None:
         "",
         "nonsense",
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqb2I6eCJ9.",
-        issuer(NOW - timedelta(hours=1)).for_job("x", 60),
-        issuer(key="another key that is long enough for HMAC too").for_job("x", 60),
-        issuer().for_job("x", 60)[:-2],
+        issuer(NOW - timedelta(hours=1)).for_principal(ALICE, 60),
+        issuer(key="another key that is long enough for HMAC too").for_job("x"),
+        issuer().for_job("x")[:-2],
     ],
     ids=["empty", "nonsense", "unsigned", "over", "foreign", "changed"],
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -18,9 +19,10 @@ from dpps.domain.errors import (
     Unavailable,
 )
 from dpps.domain.principals import Principal
+from dpps.services.limited_bodies import LimitedBodies
 from dpps.services.workload.driver import AgentDriver
 from dpps.services.workload.metrics import WorkloadMetrics
-from dpps.workload.bundle import JobReport
+from dpps.workload.bundle import REPORT_BYTES, JobReport
 from dpps.workload.context import WorkloadContext
 from dpps.workload.definition import ProductionDefinition
 from dpps.workload.planning import summarize_plan
@@ -93,6 +95,8 @@ def build_application(context: WorkloadContext, driver: AgentDriver, authenticat
     """
     application = FastAPI(title="dpps workload", version="1")
     application.add_exception_handler(DppsError, _refuse)
+    application.add_exception_handler(RequestValidationError, _refuse_message)
+    application.add_middleware(LimitedBodies, limit_bytes=REPORT_BYTES)
 
     def caller(authorization: Annotated[str, Header()] = "") -> Principal:
         scheme, _, token = authorization.partition(" ")
@@ -116,6 +120,20 @@ async def _refuse(_request: Request, error: Exception) -> Response:
     known = (kind for kind in type(error).__mro__ if kind in _STATUS)
     status = _STATUS.get(next(known, DppsError), HTTPStatus.INTERNAL_SERVER_ERROR)
     return JSONResponse({"error": error.as_dict()}, status_code=status)
+
+
+async def _refuse_message(_request: Request, error: Exception) -> Response:
+    """Name everything that is wrong with a message, in our own form of an error."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    places = [".".join(str(part) for part in one["loc"] if part != "body") for one in error.errors()]
+    problems = [f"{place}: {one['msg']}" for place, one in zip(places, error.errors(), strict=True)]
+    refusal = InvalidInput(
+        f"the message is refused: {'; '.join(problems[:10])}",
+        code="message-invalid",
+        next_step="compare it with /openapi.json of this service, which tells the limits too",
+    )
+    return JSONResponse({"error": refusal.as_dict()}, status_code=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _add_state(application: FastAPI, driver: AgentDriver, metrics: WorkloadMetrics) -> None:
