@@ -120,7 +120,7 @@ def test_the_archive_opens_to_those_who_may(
     product.write_bytes(b"x")
     for service in ("ingest", "transfers", "workload"):
         xrootd_servers.storage(service).upload(product, raw.url(f"ctao/acada/{service}.dat"))
-    for service in ("reader", "preservation", "job"):
+    for service in ("reader", "job"):
         storage = xrootd_servers.storage(service)
         assert storage.read_back(kept) == content_of(b"kept")
         for forbidden in (

@@ -22,6 +22,7 @@ __all__ = ["WebdavStorage"]
 SCHEMES: Final = ("davs", "https")
 _ADLER32: Final = re.compile(r"(?i)\badler32=([0-9a-f]{1,8})\b")
 _MISSING: Final = frozenset({404})
+_FOLDERS_REMEMBERED: Final = 10_000
 
 
 class WebdavStorage:
@@ -42,6 +43,7 @@ class WebdavStorage:
     def __init__(self, client: WebdavClient, servers: Sequence[str]) -> None:
         self._client = client
         self._urls = ServerUrls(SCHEMES, servers)
+        self._made: set[tuple[str, str]] = set()
 
     def size_bytes(self, url: str) -> int | None:
         """Return the size, or None when nothing is there."""
@@ -103,8 +105,8 @@ class WebdavStorage:
             When other bytes were read back than written.
         """
         temporary = self._urls.address(url).beside(token)
+        # Asked first, so that a refusal is told in words: a server breaks off an upload that it refuses.
         self._make_folder(temporary)
-        self._delete(temporary)
         counted = _Counted(chunks)
         self._client.request(
             "PUT", temporary, headers={"Content-Length": str(size_bytes)}, content=counted.pieces()
@@ -156,9 +158,7 @@ class WebdavStorage:
 
     def delete(self, url: str) -> None:
         """Remove; absent is no error."""
-        address = self._urls.address(url)
-        if self._size_bytes(address) is not None:  # a folder is refused: the server would remove it
-            self._delete(address)
+        self._delete(self._urls.address(url))
 
     def list_files(self, url: str) -> Iterator[str]:
         """Yield the URLs of all complete files below a URL, in order of names; none when it is absent."""
@@ -180,9 +180,15 @@ class WebdavStorage:
         source, destination = self._urls.address(source_url), self._urls.address(destination_url)
         temporary = destination.beside(token)
         self._make_folder(temporary)
-        # A server that remembers the checksum of a leftover could tell it of the new bytes.
-        self._delete(temporary)
-        pull(self._client, source, temporary, proceed)
+        try:
+            pull(self._client, source, temporary, proceed)
+        except NotFound as missing:
+            if missing.identifiers.get("url") != destination_url:
+                raise
+            # Somebody has removed the folder since we made it.
+            self._made.clear()
+            self._make_folder(temporary)
+            pull(self._client, source, temporary, proceed)
         proceed()
         return None, self._fresh_content(temporary)
 
@@ -233,13 +239,26 @@ class WebdavStorage:
 
     def _make_folder(self, address: Address) -> None:
         """Make the folders above; the server makes all that are missing, and is silent about those there."""
-        self._client.request("MKCOL", address.at(address.folder), accept=frozenset({405}))
+        folder = (address.server, address.folder)
+        if folder not in self._made:
+            self._client.request("MKCOL", address.at(address.folder), accept=frozenset({405}))
+            if len(self._made) >= _FOLDERS_REMEMBERED:
+                self._made.clear()
+            self._made.add(folder)
 
     def _move(self, source: Address, destination: Address) -> None:
-        self._client.request("MOVE", source, headers={"Destination": destination.https, "Overwrite": "T"})
+        headers = {"Destination": destination.https, "Overwrite": "T"}
+        try:
+            self._client.request("MOVE", source, headers=headers)
+        except Unavailable:
+            # The answer may have been lost, not the request.
+            if self._size_bytes(source) is not None or self._size_bytes(destination) is None:
+                raise
 
     def _delete(self, address: Address) -> None:
-        self._client.request("DELETE", address, accept=_MISSING)
+        """Remove a file; the server would remove an empty folder too, so a look comes first."""
+        if self._size_bytes(address) is not None:
+            self._client.request("DELETE", address, accept=_MISSING)
 
     def _discard_after(self, error: BaseException, url: str, token: str) -> None:
         """Remove a leftover while an error is on its way, which says more than a second one."""

@@ -21,6 +21,9 @@ _SILENT_SECONDS: Final = 60.0
 """Longest silence within one answer; reading at the server's side of a checksum included."""
 _CONNECTIONS: Final = 64
 _LONGEST_COMPLAINT: Final = 4096
+_CHANCES: Final = 3
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "PROPFIND", "MKCOL", "COPY", "DELETE"})
+"""Doing these twice is the same as doing them once; copies go to names that nobody else uses."""
 
 Content = Iterator[bytes] | bytes | None
 
@@ -89,9 +92,11 @@ class WebdavClient:
             With the identifier ``url``.
         """
         with server_errors(address.url):
-            response = self._http.request(
-                method, address.https, headers=self._headers(headers), content=content
-            )
+            response = self._send(method, address, headers, content)
+            try:
+                response.read()
+            finally:
+                response.close()
         if not response.is_success and response.status_code not in accept:
             raise status_error(response.status_code, response.text, address.url)
         return response
@@ -107,14 +112,33 @@ class WebdavClient:
         DppsError
             With the identifier ``url``.
         """
-        with (
-            server_errors(address.url),
-            self._http.stream(method, address.https, headers=self._headers(headers)) as response,
-        ):
-            if not response.is_success:
-                complaint = response.read()[:_LONGEST_COMPLAINT]
-                raise status_error(response.status_code, complaint.decode(errors="replace"), address.url)
-            yield response
+        with server_errors(address.url):
+            response = self._send(method, address, headers, None)
+            try:
+                if not response.is_success:
+                    complaint = response.read()[:_LONGEST_COMPLAINT].decode(errors="replace")
+                    raise status_error(response.status_code, complaint, address.url)
+                yield response
+            finally:
+                response.close()
+
+    def _send(
+        self, method: str, address: Address, headers: Mapping[str, str] | None, content: Content
+    ) -> httpx.Response:
+        """Send a request; once more where a kept connection turned out to be closed already.
+
+        XRootD announces that it keeps a connection, and closes it nevertheless, after some failures.
+        """
+        for chance in reversed(range(_CHANCES)):
+            request = self._http.build_request(
+                method, address.https, headers=self._headers(headers), content=content
+            )
+            try:
+                return self._http.send(request, stream=True)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if not chance or method not in _REPEATABLE:
+                    raise
+        raise AssertionError("the last chance returns or raises")
 
     def _headers(self, others: Mapping[str, str] | None) -> dict[str, str]:
         # No compression: what is counted and checksummed are the bytes on disk.
