@@ -181,8 +181,10 @@ def remove_dark(
     control: DamageControl,
     settings: DarkSettings,
     urls: Sequence[str],
+    *,
+    dry_run: bool = False,
 ) -> list[str]:
-    """Delete unknown files that an operator names; return the URLs of those that were deleted.
+    """Delete unknown files that an operator names; return the URLs of those that are deleted.
 
     Raises
     ------
@@ -201,20 +203,28 @@ def remove_dark(
                 next_step="list them: dpps data audit dark list",
                 url=url,
             )
-    return _remove(catalogue, control, [dark[url] for url in urls], "dark-removed")
+    return _remove(catalogue, control, [dark[url] for url in urls], "dark-removed", dry_run=dry_run)
 
 
-def _remove(catalogue: Catalogue, control: DamageControl, files: Sequence[DarkFile], kind: str) -> list[str]:
+def _remove(
+    catalogue: Catalogue,
+    control: DamageControl,
+    files: Sequence[DarkFile],
+    kind: str,
+    *,
+    dry_run: bool = False,
+) -> list[str]:
     elements: Mapping[str, StorageElement] = {one.rse: one for one in catalogue.storage_elements()}
     removed: list[str] = []
-    for chunk in batched(files, _BATCH_FILES):
-        for rse in dict.fromkeys(one.rse for one in chunk):
-            urls = [one.url for one in chunk if one.rse == rse]
+    for rse in dict.fromkeys(one.rse for one in files):
+        for urls in batched((one.url for one in files if one.rse == rse), _BATCH_FILES):
             # The catalogue may have learnt of a file since the storage was listed.
             still = _unknown(catalogue, elements[rse], urls) if rse in elements else {}
+            removed += still
+            if dry_run:
+                continue
             for url in still:
                 control.reader.storage.delete(url)
-                removed.append(url)
                 control.findings.note(AuditEvent(at=control.reader.clock(), kind=kind, name=url, rse=rse))
             control.findings.drop_dark(urls)
     return removed

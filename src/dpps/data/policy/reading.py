@@ -13,7 +13,14 @@ from pydantic import ValidationError
 from dpps.data.policy.document import PreservationPolicy
 from dpps.domain.errors import InvalidInput
 
-__all__ = ["PolicyMistake", "load_policy", "packaged_policy_text", "policy_mistakes", "read_policy"]
+__all__ = [
+    "PolicyMistake",
+    "line_of",
+    "load_policy",
+    "packaged_policy_text",
+    "policy_mistakes",
+    "read_policy",
+]
 
 _FIRST_VERSION = (
     "this is a policy of version 1, which is not read any more: write version: 2, offsite_copies as copies, "
@@ -105,6 +112,11 @@ def _mistakes(wrong: ValidationError, root: yaml.Node | None) -> Iterator[Policy
         message = error["msg"].removeprefix("Value error, ")
         where = ".".join(map(str, error["loc"])) or "policy"
         yield PolicyMistake(line=_line(root, error["loc"]), where=where, message=message)
+
+
+def line_of(text: str, path: Sequence[int | str]) -> int:
+    """Return the line, counted from 1, of the deepest place on a path that a text has."""
+    return _line(yaml.compose(text, Loader=yaml.SafeLoader), path)
 
 
 def _line(root: yaml.Node | None, path: Sequence[int | str]) -> int:
