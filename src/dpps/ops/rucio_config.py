@@ -77,6 +77,8 @@ def server_settings(instance: Instance, folder: StateFolder) -> dict[str, dict[s
     }
     # Rucio would fetch a table of places from the internet to sort copies by distance: no such address.
     settings["core"] = {"geoip_download_url": "none://"}
+    # Otherwise damage that is declared after a look without any waits for up to ten minutes.
+    settings["necromancer"] = {"cache_time": "1"}
     settings["cache"] = {"url": _cache_address(instance)}
     return settings
 

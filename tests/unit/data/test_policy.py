@@ -87,13 +87,13 @@ def test_an_override_replaces_the_packaged_policy(tmp_path: Path) -> None:
             "'noon' is not a duration",
         ),
         (f"{HEAD}- name: a\n  copies: 1\n  free_onsite: when-verified", 4, "needs copies of at least 2"),
-        (f"{HEAD}- name: a\n  where: level is 3\n  copies: 2\n  free_onsite: never", 5, "column 7"),
-        (f"{HEAD}- name: a\n  where: a = 3\n  copies: 2\n  free_onsite: never", 3, "accept every product"),
+        (f"{HEAD}- name: a\n  where: obs_id 3\n  copies: 2\n  free_onsite: never", 5, "column 8"),
+        (f"{HEAD}- name: a\n  where: obs_id = 3\n  copies: 2\n  free_onsite: never", 3, "accept every product"),
         (f"{HEAD}- name: a\n  at: OFFSITE=True|\n  copies: 2\n  free_onsite: never", 5, "not 'the end'"),
         (f"{HEAD}- name: a\n  copies: 2\n  free_onsite: never\n  lifetime: 0 days", 7, "must be above zero"),
         (f"{HEAD}- name: a\n  copies: 2\n  free_onsite: never\n  colour: red", 7, "colour"),
         (
-            f"{HEAD}- {{name: a, where: a = 3, copies: 2, free_onsite: never}}\n"
+            f"{HEAD}- {{name: a, where: obs_id = 3, copies: 2, free_onsite: never}}\n"
             "- {name: a, copies: 2, free_onsite: never}",
             3,
             "two kinds are named 'a'",

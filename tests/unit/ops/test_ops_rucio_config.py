@@ -59,5 +59,9 @@ def test_no_stranger_becomes_root(folder: StateFolder, instance: Instance) -> No
     }
 
 
+def test_damage_is_not_left_to_a_remembered_answer(folder: StateFolder, instance: Instance) -> None:
+    assert server_settings(instance, folder)["necromancer"] == {"cache_time": "1"}
+
+
 def test_the_memcached_of_a_stranger_is_not_used(folder: StateFolder, instance: Instance) -> None:
     assert server_settings(instance, folder)["cache"] == {"url": "127.0.0.1:9"}
