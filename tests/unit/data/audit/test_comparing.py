@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from dpps.data.audit.comparing import (
+    DarkSettings,
+    Survey,
+    remove_dark,
+    remove_forgotten,
+    survey_storage,
+)
+from dpps.domain.errors import NotAuthorized, NotFound
+from dpps.domain.names import Lfn
+from dpps.domain.principals import Principal, Role
+from dpps.testing.handed_files import announce, make_simtel
+from tests.unit.data.audit.conftest import Audit
+
+DAY = timedelta(days=1)
+SETTINGS = DarkSettings(grace=DAY, temporary_lifetime=7 * DAY)
+ARCHIVED = "memory://CTAO-NORTH/ctao/acada/DL0/day/file.fits.fz"
+TEMPORARY = "memory://CTAO-NORTH/ctao/tmp/production/1/out.h5"
+HALF_COPIED = "memory://CTAO-NORTH/ctao/acada/DL0/day/.dpps-0123"
+STRANGE = "memory://CTAO-NORTH/no name of ours"
+REFUSED = "memory://CTAO-NORTH/ctao/acada/INVALID_DL0/day/bad.fits.fz"
+QUARANTINED = "memory://CTAO-NORTH/quarantine/bad.simtel"
+
+
+def survey(audit: Audit) -> Survey:
+    north = next(one for one in audit.archive.catalogue.storage_elements() if one.rse == "CTAO-NORTH")
+    return survey_storage(
+        audit.archive.principal, audit.archive.catalogue, audit, audit.findings, north, lambda: audit.now
+    )
+
+
+@pytest.fixture
+def known(audit: Audit) -> Lfn:
+    announce(make_simtel(audit.archive.handover / "run10.simtel"))
+    (result,) = audit.archive.ingest()
+    assert result.lfn is not None
+    for url in (ARCHIVED, TEMPORARY, HALF_COPIED, STRANGE, REFUSED, QUARANTINED):
+        audit.archive.storage.files[url] = b"what is this"
+    return result.lfn
+
+
+def dark(audit: Audit) -> list[str]:
+    return [one.url for one in audit.findings.dark(audit.now - SETTINGS.grace)]
+
+
+def test_files_are_dark_after_the_grace_period_only(audit: Audit, known: Lfn) -> None:
+    found = survey(audit)
+    assert (found.files, found.unknown) == (7, 4)
+    assert dark(audit) == []
+    audit.now += DAY
+    survey(audit)
+    assert dark(audit) == sorted([ARCHIVED, TEMPORARY, HALF_COPIED, STRANGE])
+
+
+def test_what_is_registered_or_gone_in_the_meantime_is_not_dark(audit: Audit, known: Lfn) -> None:
+    survey(audit)
+    audit.archive.storage.delete(STRANGE)
+    audit.now += DAY
+    survey(audit)
+    assert STRANGE not in dark(audit)
+
+
+def test_a_copy_at_another_storage_does_not_explain_a_file(audit: Audit, known: Lfn) -> None:
+    audit.archive.replicate(known, "PIC")
+    audit.archive.catalogue.remove_replica(known, "CTAO-NORTH")
+    survey(audit)
+    audit.now += DAY
+    assert audit.archive.url("CTAO-NORTH", known) in dark(audit)
+
+
+def test_temporary_files_go_when_their_time_is_over_and_no_others(audit: Audit, known: Lfn) -> None:
+    survey(audit)
+    archive, left = audit.archive, set(audit.archive.storage.files)
+    audit.now += DAY
+    removed = remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
+    assert removed == [HALF_COPIED]
+    audit.now += 6 * DAY
+    removed = remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
+    assert removed == [TEMPORARY]
+    assert left - set(archive.storage.files) == {HALF_COPIED, TEMPORARY}
+    assert audit.kinds() == ["temporary-removed"] * 2
+    assert dark(audit) == sorted([ARCHIVED, STRANGE])
+
+
+def test_an_operator_removes_what_is_still_unknown(audit: Audit, known: Lfn) -> None:
+    archive = audit.archive
+    survey(audit)
+    with pytest.raises(NotFound, match="grace period"):
+        remove_dark(archive.principal, archive.catalogue, audit.control, SETTINGS, [ARCHIVED])
+    audit.now += DAY
+    url = archive.url("CTAO-NORTH", known)
+    audit.findings.see_dark("CTAO-NORTH", {url: False}, audit.now - DAY)  # before it was registered
+    named = [ARCHIVED, url]
+    would = remove_dark(archive.principal, archive.catalogue, audit.control, SETTINGS, named, dry_run=True)
+    assert would == [ARCHIVED]
+    assert ARCHIVED in archive.storage.files
+    done = remove_dark(archive.principal, archive.catalogue, audit.control, SETTINGS, named)
+    assert done == [ARCHIVED]
+    assert ARCHIVED not in archive.storage.files
+    assert url in archive.storage.files, "what the catalogue knows is never removed"
+
+
+def test_only_operators_remove_and_only_auditors_list(audit: Audit) -> None:
+    archive = audit.archive
+    archive.principal = Principal(name="ingest", roles=frozenset({Role.INGEST}))
+    with pytest.raises(NotAuthorized):
+        remove_dark(archive.principal, archive.catalogue, audit.control, SETTINGS, [])
+    archive.principal = Principal(name="guest", roles=frozenset({Role.READER}))
+    with pytest.raises(NotAuthorized):
+        survey(audit)
+    with pytest.raises(NotAuthorized):
+        remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
