@@ -15,7 +15,7 @@ from dpps.testing.faults.bed import Bed, Settings
 from dpps.testing.faults.disks import may_mount
 
 _UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-_INIT = 'ip link set lo up && "$@"; exit $?'
+_INIT = 'ip link set lo up && mount -t tmpfs -o mode=1777 none /dev/shm && "$@"; exit $?'
 """The shell is process 1 of the namespace: it collects orphans, and with it everything ends."""
 
 

@@ -22,9 +22,9 @@ from dpps.testing.faults.fault import Fault, Impossible, Step, plan
 from dpps.testing.faults.feeding import Sender
 from dpps.testing.faults.judging import Verdict, await_policy
 from dpps.testing.faults.ledger import Ledger
-from dpps.testing.faults.process_faults import clock_library
 from dpps.testing.faults.repertoire import all_faults, few_faults
 from dpps.testing.faults.report import FaultRecord, Report
+from dpps.testing.faults.stepped_clock import SteppedClock
 from dpps.testing.faults.subject import Subject
 from dpps.testing.faults.watching import Findings, Reader, Site, Watch
 
@@ -96,7 +96,7 @@ class Bed:
             self.findings,
             random.Random(dice.getrandbits(32)),  # noqa: S311
         )
-        self.clock = settings.folder / "clock"
+        self.clock = SteppedClock(settings.folder / "clock")
         self.sites: list[Site] = []
         self._records: list[FaultRecord] = []
         self._open: list[_Open] = []
@@ -132,15 +132,8 @@ class Bed:
             [site.rse for site in self.sites], storage_bytes=_STORAGE_BYTES, system_bytes=_SYSTEM_BYTES
         )
         self._hasten()
-        if (library := self._clock_library()) is not None:
-            self.clock.write_text("+0\n")
-            self.subject.environment.update(
-                LD_PRELOAD=str(library),
-                FAKETIME_TIMESTAMP_FILE=str(self.clock),
-                FAKETIME_CACHE_DURATION="1",
-                FAKETIME_DONT_FAKE_MONOTONIC="1",
-                NO_FAKE_STAT="1",
-            )
+        if self._steps_clock:
+            self.subject.environment.update(self.clock.environment())
 
     def _hasten(self) -> None:
         """Set the times of the audit, in production days, to what a run can wait for."""
@@ -156,8 +149,9 @@ class Bed:
         assert hastened != policy, "the packaged policy has another shape"
         (self.subject.state / "config" / "policy.yaml").write_text(hastened)
 
-    def _clock_library(self) -> Path | None:
-        return None if self._settings.few else clock_library()
+    @property
+    def _steps_clock(self) -> bool:
+        return not self._settings.few and self.clock.is_possible
 
     @contextlib.contextmanager
     def _threads(self, *work: Callable[[threading.Event], None]) -> Iterator[threading.Event]:
@@ -303,7 +297,7 @@ class Bed:
         names = "of its own: disks of storages are mounted, packets can be turned away"
         return {
             "namespaces": names if self._settings.mounted else "none: storages are renamed; no full disks",
-            "clock": "libfaketime" if self._clock_library() else "not stepped: libfaketime is not used here",
+            "clock": "stepped in all services" if self._steps_clock else "not stepped",
         }
 
     def _now(self) -> float:

@@ -59,8 +59,8 @@ class Disks:
             if self.mounted:
                 options = f"size={storage_bytes},mode=755"
                 _run("mount", "-t", "tmpfs", "-o", options, f"dpps-{rse}", str(disk))
+            self.point(rse).mkdir(parents=True)
             self.content(rse).mkdir(exist_ok=True)
-            self.point(rse).mkdir(parents=True, exist_ok=True)
             self.attach(rse)
 
     def content(self, rse: str) -> Path:

@@ -6,19 +6,18 @@ import random
 import signal
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
 from dpps.testing.faults.fault import Impossible
+from dpps.testing.faults.stepped_clock import SteppedClock
 from dpps.testing.faults.subject import RATHER_DEAD, Subject
 
-__all__ = ["ClockStep", "Freeze", "Kill", "KillChild", "KillSupervisor", "Unreachable", "clock_library"]
+__all__ = ["ClockStep", "Freeze", "Kill", "KillChild", "KillSupervisor", "Unreachable"]
 
 _RULE_PREFERENCE = 10
 _FORWARD_SECONDS = (600, 7200)
 _BACKWARD_SECONDS = (10, 240)
-_LIBRARIES = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
 
 @dataclass(slots=True)
@@ -165,13 +164,10 @@ class Unreachable:
 
 @dataclass(slots=True)
 class ClockStep:
-    """The clock of all services jumps, and jumps back.
-
-    The services run with libfaketime, which reads its offset from a file. Times of files stay the kernel's.
-    """
+    """The clock of all services jumps, and jumps back."""
 
     subject: Subject
-    clock: Path
+    clock: SteppedClock
     target: str
     kind: str = "clock stepped"
     lasts: bool = True
@@ -180,23 +176,13 @@ class ClockStep:
         """Step."""
         forward = self.target == "forward"
         seconds = dice.randint(*_FORWARD_SECONDS) if forward else -dice.randint(*_BACKWARD_SECONDS)
-        self._set(seconds)
+        self.clock.set(seconds)
         return f"{seconds:+d} s"
 
     def heal(self) -> None:
         """Step back to the right time."""
-        self._set(0)
+        self.clock.set(0)
 
     def is_over(self) -> bool:
         """Tell whether every service answers."""
         return all(self.subject.is_well(name) for name in self.subject.services())
-
-    def _set(self, seconds: int) -> None:
-        aside = self.clock.with_name(f"{self.clock.name}.new")
-        aside.write_text(f"{seconds:+d}\n")
-        aside.replace(self.clock)
-
-
-def clock_library() -> Path | None:
-    """Return libfaketime where it is installed."""
-    return next(iter(sorted(Path("/").glob(_LIBRARIES[1:]))), None)
