@@ -13,7 +13,14 @@ from dpps.composition.state import StateFolder
 from dpps.ops.processes import memory_bytes, tree
 from dpps.ops.service import ServiceState
 
-__all__ = ["ServiceStatus", "SystemStatus", "read_status", "supervisor_process", "write_status"]
+__all__ = [
+    "ServiceStatus",
+    "SystemStatus",
+    "read_status",
+    "started_since_boot",
+    "supervisor_process",
+    "write_status",
+]
 
 
 class ServiceStatus(BaseModel):
@@ -57,7 +64,8 @@ class SystemStatus(BaseModel):
     state_folder: Path
     supervisor_pid: int
     supervisor_started: float
-    """Start time of the supervisor's process, which tells it from a later one of the same number."""
+    """Seconds from the machine's boot to the start of the supervisor's process, which tell it from a later
+    one of the same number."""
     metrics_url: str
     services: tuple[ServiceStatus, ...]
     running: bool = True
@@ -75,11 +83,19 @@ def write_status(folder: StateFolder, status: SystemStatus) -> None:
     write_atomically(folder.run / "status.json", status.model_dump_json(indent=1))
 
 
+def started_since_boot(process: psutil.Process) -> float:
+    """Return the seconds from the machine's boot to the start of a process.
+
+    They stay what they are when the clock is set, unlike the time of day at which the process started.
+    """
+    return process.create_time() - psutil.boot_time()
+
+
 def supervisor_process(status: SystemStatus) -> psutil.Process | None:
     """Return the supervisor's process while it lives."""
     try:
         process = psutil.Process(status.supervisor_pid)
-        same = abs(process.create_time() - status.supervisor_started) < 1.0
+        same = abs(started_since_boot(process) - status.supervisor_started) < 1.0
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None

@@ -26,7 +26,7 @@ from dpps.ops import logs, processes
 from dpps.ops.managed import ManagedService
 from dpps.ops.metrics import serve_metrics
 from dpps.ops.service import Service, select, start_order
-from dpps.ops.status import SystemStatus, write_status
+from dpps.ops.status import SystemStatus, started_since_boot, write_status
 from dpps.ops.table import services
 
 __all__ = ["Supervisor", "main"]
@@ -59,7 +59,7 @@ class Supervisor:
         return SystemStatus(
             state_folder=self._folder.root,
             supervisor_pid=ourselves.pid,
-            supervisor_started=ourselves.create_time(),
+            supervisor_started=started_since_boot(ourselves),
             metrics_url=f"{self._instance.endpoint('supervisor').url}/metrics",
             services=tuple(managed.status() for managed in self.services),
         )

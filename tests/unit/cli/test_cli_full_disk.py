@@ -14,7 +14,7 @@ from dpps.cli.main import run
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import StorageFull, Unavailable
-from dpps.ops.status import SystemStatus, write_status
+from dpps.ops.status import SystemStatus, started_since_boot, write_status
 
 _Usage = namedtuple("_Usage", "total used free")
 _STORAGE_FULL = 8
@@ -62,7 +62,7 @@ def test_a_system_on_a_full_disk_is_not_ready(tmp_path: Path, capsys: pytest.Cap
     status = SystemStatus(
         state_folder=tmp_path,
         supervisor_pid=os.getpid(),
-        supervisor_started=psutil.Process().create_time(),
+        supervisor_started=started_since_boot(psutil.Process()),
         metrics_url="",
         services=(),
     )
