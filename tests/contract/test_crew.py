@@ -58,7 +58,8 @@ def test_workers_rest_and_come_back() -> None:
 
 def test_a_closed_crew_interrupts_whoever_waits_and_takes_nothing_more() -> None:
     crew = ProcessCrew(1)
-    work = crew.start(do_as_told, [1, "sleep"])
+    orders: list[str | int] = [1, "sleep"]
+    work = crew.start(do_as_told, orders)
     crew.close()
     with pytest.raises(Interrupted):
         work.results(lambda: False)

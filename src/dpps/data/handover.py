@@ -7,6 +7,7 @@ the file, or an empty file. A file without trigger is still being written and is
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class HandoverFolder:
 
     files: list[HandedFile] = field(default_factory=list)
     problems: list[tuple[Path, DppsError]] = field(default_factory=list)
-    """Folders that cannot be read, and folders that are named like triggers."""
+    """Folders that cannot be read, folders that are named like triggers, triggers that name no file."""
 
 
 def find_handed(root: Path) -> HandoverFolder:
@@ -95,12 +96,27 @@ def find_handed(root: Path) -> HandoverFolder:
 
     for name, folders, names in os.walk(root, onerror=note):
         folder = Path(name)
-        found.problems.extend(
-            (folder / one, _trigger_folder(folder / one)) for one in folders if one.endswith(_TRIGGER)
-        )
+        for one in sorted(one for one in (*names, *folders) if one.endswith(_TRIGGER)):
+            _note_trigger(found, HandedFile(root, folder / one))
         folders[:] = sorted(one for one in folders if not _is_quarantine(root, folder / one))
-        found.files.extend(HandedFile(root, folder / one) for one in sorted(names) if one.endswith(_TRIGGER))
     return found
+
+
+def _note_trigger(found: HandoverFolder, handed: HandedFile) -> None:
+    trigger = handed.trigger
+    if trigger.name.removesuffix(_TRIGGER) in ("", ".", ".."):
+        found.problems.append((trigger, _nameless(trigger)))
+    elif _is_folder(trigger):
+        found.problems.append((trigger, _trigger_folder(trigger)))
+    else:
+        found.files.append(handed)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False  # whoever reads the file says what is wrong
 
 
 def trigger_of(path: Path) -> Path:
@@ -130,13 +146,6 @@ def check_handed(handed: HandedFile) -> None:
         When it does not.
     """
     path = handed.path
-    if path.name in ("", ".", ".."):
-        raise InvalidInput(
-            f"{handed.trigger}: the trigger names no file",
-            code="trigger-invalid",
-            next_step="name triggers <file>.trigger",
-            path=handed.trigger,
-        )
     try:
         real = path.resolve(strict=True)
         announced = handed.trigger.resolve(strict=True) if handed.trigger.is_symlink() else real
@@ -148,6 +157,8 @@ def check_handed(handed: HandedFile) -> None:
             retryable=True,
             path=path,
         ) from None
+    except PermissionError as wrong:
+        raise local_error(wrong, path) from wrong
     except (OSError, RuntimeError) as wrong:
         raise _leads_astray(path, f"its links cannot be followed ({wrong})") from wrong
     if not real.is_relative_to(handed.root.resolve()):
@@ -202,6 +213,15 @@ def _unreadable(folder: Path, wrong: OSError) -> DppsError:
         code="handover-folder-unreadable",
         next_step="let the user of this command read and enter the folder",
         path=folder,
+    )
+
+
+def _nameless(trigger: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{trigger}: the trigger names no file",
+        code="trigger-invalid",
+        next_step="name triggers <file>.trigger; remove this one",
+        path=trigger,
     )
 
 

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dpps.data.policy import PreservationPolicy, plan_rules
-from dpps.data.ports import Catalogue, Registration, RegistrationOutcome, Storage
+from dpps.data.ports import (
+    Catalogue,
+    Registration,
+    RegistrationOutcome,
+    ReplicationRule,
+    Storage,
+    StorageElement,
+)
 from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput
 from dpps.domain.files import ArchivedFile, FileContent, MetadataValue
 from dpps.domain.names import Lfn
@@ -83,22 +90,41 @@ def _registration(product: ProductToPublish) -> Registration:
 
 
 def enter_and_attach(
-    catalogue: Catalogue, policy: PreservationPolicy, registrations: Sequence[Registration]
+    catalogue: Catalogue,
+    policy: PreservationPolicy,
+    registrations: Sequence[Registration],
+    *,
+    elements: Sequence[StorageElement] | None = None,
+    ensured: set[ReplicationRule] | None = None,
 ) -> list[RegistrationOutcome]:
     """Register files that lie verified at their final place, ensure their rules, and attach them last.
 
     Not for files that are attached already: their copy at that place may have been freed.
+
+    Parameters
+    ----------
+    catalogue, policy
+        The archive and its rules.
+    registrations : sequence of Registration
+        The files.
+    elements : sequence of StorageElement, optional
+        The storages, for callers who have just read them.
+    ensured : set of ReplicationRule, optional
+        Rules that the caller's earlier calls ensured a moment ago; gets those of this call.
     """
     if not registrations:
         return []
     outcomes = catalogue.register(registrations)
-    elements = catalogue.storage_elements()
+    known = elements if elements is not None else catalogue.storage_elements()
+    done = ensured if ensured is not None else set()
     good = [r for r, outcome in zip(registrations, outcomes, strict=True) if outcome.error is None]
     for dataset in _in_order(registration.dataset for registration in good):
         members = [registration for registration in good if registration.dataset == dataset]
         for kind in _in_order(policy.kind_of(member.metadata) for member in members):
-            for rule in plan_rules(policy, kind, dataset, elements):
-                catalogue.ensure_rule(rule)
+            for rule in plan_rules(policy, kind, dataset, known):
+                if rule not in done:
+                    catalogue.ensure_rule(rule)
+                    done.add(rule)
         catalogue.attach(dataset, [member.lfn for member in members])
     return outcomes
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import batched
 from pathlib import Path
 
 from dpps.data.fixity import local_error
@@ -26,7 +25,7 @@ from dpps.data.ingest.reading import Reader, Reading, Unreadable, changed
 from dpps.data.ingest.refusals import RefusedFiles, is_wrong_itself
 from dpps.data.ingest.values import IngestedFile, IngestOutcome, IngestSettings
 from dpps.data.policy import PreservationPolicy
-from dpps.data.ports import Catalogue, FileInspector, Storage
+from dpps.data.ports import Catalogue, FileInspector, ReplicationRule, Storage, StorageElement
 from dpps.data.publishing import enter_and_attach
 from dpps.data.quarantine import drop_stale_reason, finish_quarantine, quarantine_file
 from dpps.domain.errors import DamagedFile, DppsError, StorageFull, Unavailable
@@ -34,7 +33,9 @@ from dpps.domain.principals import Action, Principal, authorize
 
 __all__ = ["ingest_pass"]
 
-_BATCH_FILES = 200
+_BATCH_FILES = 500
+_BATCH_BYTES = 2 * 1024**3
+"""So that large files are not kept waiting for each other."""
 
 
 @dataclass(slots=True)
@@ -44,8 +45,11 @@ class _Pass:
     settings: IngestSettings
     refused: RefusedFiles
     placing: Placing
+    elements: Sequence[StorageElement]
     prefixes: Mapping[str, str]
     stopping: Callable[[], bool]
+    ensured: set[ReplicationRule] = field(default_factory=set)
+    """Rules that this pass made sure of: asking again for every batch would show nothing new."""
     down: dict[str, DppsError] = field(default_factory=dict)
     """On-site storages that failed in this pass: their other files wait, those of other sites do not."""
 
@@ -99,9 +103,10 @@ def ingest_pass(
     memory = refused if refused is not None else RefusedFiles()
     folder = find_handed(settings.handover)
     handed = [one for one in folder.files if memory.recall(one) is None]
-    prefixes = {element.rse: element.url_prefix for element in catalogue.storage_elements()} if handed else {}
+    elements = catalogue.storage_elements() if handed else []
+    prefixes = {element.rse: element.url_prefix for element in elements}
     placing = Placing(storage, prefixes, settings)
-    work = _Pass(catalogue, policy, settings, memory, placing, prefixes, stopping)
+    work = _Pass(catalogue, policy, settings, memory, placing, elements, prefixes, stopping)
     reader = Reader(tuple(inspectors), settings.vo, settings.array_site)
     results: list[IngestedFile] = []
     for result in _results(work, folder.problems, _batches(crew or CallerCrew(), reader, handed)):
@@ -128,13 +133,34 @@ def _results(
 def _batches(crew: Crew, reader: Reader, handed: Sequence[HandedFile]) -> Iterator[_Batch]:
     """Yield the batches, each with its reading under way and that of the next begun."""
     ahead: _Batch | None = None
-    for files in batched(handed, _BATCH_FILES):
+    for files in _split(handed):
         begun = _Batch(files, crew.start(reader, files))
         if ahead is not None:
             yield ahead
         ahead = begun
     if ahead is not None:
         yield ahead
+
+
+def _split(handed: Sequence[HandedFile]) -> Iterator[list[HandedFile]]:
+    files: list[HandedFile] = []
+    total_bytes = 0
+    for one in handed:
+        size_bytes = _size_bytes(one.path)
+        if files and (len(files) == _BATCH_FILES or total_bytes + size_bytes > _BATCH_BYTES):
+            yield files
+            files, total_bytes = [], 0
+        files.append(one)
+        total_bytes += size_bytes
+    if files:
+        yield files
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # whoever reads it says what is wrong
 
 
 def _ingest_batch(
@@ -177,7 +203,13 @@ def _take(work: _Pass, free: Sequence[Candidate]) -> Iterator[IngestedFile]:
             yield _tidied(work, candidate, IngestOutcome.KNOWN)
         else:
             placed.append(candidate)
-    outcomes = enter_and_attach(work.catalogue, work.policy, [one.registration for one in placed])
+    outcomes = enter_and_attach(
+        work.catalogue,
+        work.policy,
+        [one.registration for one in placed],
+        elements=work.elements,
+        ensured=work.ensured,
+    )
     for candidate, outcome in zip(placed, outcomes, strict=True):
         if outcome.error is not None:
             yield _refuse(work, candidate.handed, candidate.signature, outcome.error)

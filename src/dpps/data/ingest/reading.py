@@ -65,7 +65,7 @@ class Reader:
             content, product = self._read(handed)
         except DppsError as error:
             # Whatever is wrong with a file that is being written may be right when it is complete.
-            wrong = changed(handed) if before != signature_of(handed) else error
+            wrong = changed(handed) if before != signature_of(handed) else _waiting(error)
             return Unreadable(handed, before, wrong)
         if before != signature_of(handed):
             return Unreadable(handed, before, changed(handed))
@@ -106,3 +106,11 @@ def changed(handed: HandedFile) -> Unavailable:
         next_step="place the trigger only when the file is complete; it is tried again",
         path=handed.path,
     )
+
+
+def _waiting(error: DppsError) -> DppsError:
+    """Return an error as it is, but missing permission as something that may come."""
+    if error.code != "file-unreadable":
+        return error
+    path = error.identifiers.get("path")
+    return Unavailable(error.message, code=error.code, next_step=error.next_step, path=path)
