@@ -252,7 +252,7 @@ def _figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
 
 def measure(options: argparse.Namespace) -> list[Figure]:
     """Start a system, measure, stop it."""
-    done = subprocess.run(["scripts/setup", "bdms-client", "pipelines"], check=False)
+    done = subprocess.run(["scripts/setup", "bdms-client"], check=False)
     if done.returncode != 0:
         raise SystemExit("the peer cannot be installed")
     with own_system() as state:
