@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dpps.testing.command_line import Shell
-from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
+from dpps.testing.handed_files import announce, make_housekeeping, make_raw_stream, make_simtel
 
 if TYPE_CHECKING:
     from tests.conftest import RunningSystem
@@ -78,6 +78,46 @@ def test_a_file_written_on_site_is_registered_where_it_is(
     assert len(dpps("data", "find", f"instance__obs_id = {obs_id}")) == 1
 
 
+@pytest.mark.verifies_usecase("UC-110-1.1.1")
+@pytest.mark.verifies_usecase("UC-110-1.1.4")
+def test_every_stream_is_taken_where_it_is_with_its_keys_and_containers(
+    dpps: Shell, running_system: RunningSystem, obs_id: int
+) -> None:
+    root = running_system.folder.storage("CTAO-NORTH")
+    day = f"ctao/acada/DL0/ARRAY/ctao-north/event/2026/02/14/{obs_id}"
+    for kind in ("Telescope", "Subarray", "Trigger"):
+        announce(make_raw_stream(root / day / f"{kind}.fits.fz", obs_id=obs_id, kind=kind))
+    for division in ("Monitoring", "Service"):
+        announce(make_housekeeping(root / day / f"{division}.fits", division=division, sb_id=obs_id))
+    damaged = make_raw_stream(root / day / "damaged.fits.fz", obs_id=obs_id)
+    damaged.write_bytes(damaged.read_bytes() + bytes(2880))
+    announce(damaged)
+    results = {Path(one["path"]).name: one for one in dpps("ingest", str(root), exit_code=6)}
+    outcomes = {name: one["outcome"] for name, one in results.items()}
+    assert outcomes.pop("damaged.fits.fz") == "quarantined"
+    assert set(outcomes.values()) == {"ingested"}
+    assert len(outcomes) == 5
+    assert not damaged.exists()
+    place = root / day.replace("/DL0/", "/INVALID_DL0/") / "damaged.fits.fz"
+    assert place.with_name("damaged.fits.fz.reason.json").is_file()
+    found = {
+        file["lfn"].rsplit("/", 1)[1]: file for file in dpps("data", "find", f"sb_id > 0 and {_is(obs_id)}")
+    }
+    assert set(found) == set(outcomes)
+    assert found["Trigger.fits.fz"]["metadata"]["tel_ids"] == [1]
+    assert found["Subarray.fits.fz"]["metadata"]["subarray_id"] == 1
+    assert found["Monitoring.fits"]["metadata"]["data__division"] == "Monitoring"
+    assert found["Service.fits"]["metadata"]["data__division"] == "Service"
+    level = "/ctao/acada/DL0"
+    for name in day.removeprefix("ctao/acada/DL0/").split("/"):
+        assert f"{name}/" in {entry["name"] for entry in dpps("data", "ls", level)}
+        level = f"{level}/{name}"
+
+
+def _is(number: int) -> str:
+    return f"(obs_id = {number} or acquisition__sb_id = {number})"
+
+
 @pytest.mark.verifies_usecase("UC-110-1.1.3")
 def test_simulated_files_are_taken_too_and_damaged_ones_are_not(
     dpps: Shell, tmp_path: Path, obs_id: int
@@ -90,9 +130,21 @@ def test_simulated_files_are_taken_too_and_damaged_ones_are_not(
     assert results["good.simtel.zst"]["outcome"] == "ingested"
     assert results["cut.simtel.zst"]["error"]["code"] == "file-damaged"
     assert "cut.simtel.zst" in results["cut.simtel.zst"]["error"]["message"]
-    assert trigger.is_symlink()
-    (file,) = dpps("data", "find", f"data__level = 'SIM' and instance__obs_id = {obs_id}")
-    assert file["metadata"]["instance__particle_pdgid"] == 22
+    assert results["cut.simtel.zst"]["outcome"] == "quarantined"
+    assert not trigger.is_symlink()
+    (held,) = dpps("ingest", "quarantine", "list", str(tmp_path))
+    assert held["path"] == str(tmp_path / "quarantine/cut.simtel.zst")
+    assert (held["handed_over_as"], held["code"]) == ("cut.simtel.zst", "file-damaged")
+    handover = ("--handover", str(tmp_path))
+    assert dpps("ingest", "quarantine", "show", "cut.simtel.zst", *handover) == held
+    make_simtel(Path(held["path"]), run=obs_id, primary=101)
+    released = dpps("ingest", "quarantine", "release", "cut.simtel.zst", *handover)
+    assert released["outcome"] == "released"
+    (mended,) = dpps("ingest", str(tmp_path))
+    assert mended["outcome"] == "ingested"
+    assert dpps("ingest", "quarantine", "list", str(tmp_path)) == []
+    found = dpps("data", "find", f"data__level = 'SIM' and instance__obs_id = {obs_id}")
+    assert {file["metadata"]["instance__particle_pdgid"] for file in found} == {22, 2212}
 
 
 @pytest.mark.verifies_usecase("UC-110-1.1.4")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["announce", "make_raw_stream", "make_simtel"]
+__all__ = ["announce", "make_housekeeping", "make_raw_stream", "make_simtel"]
 
 _SYNC = b"\x37\x8a\x1f\xd4"
 _RUN_HEADER, _SIMULATION_HEADER, _SHOWER, _EVENT, _ARRAY_EVENT, _HISTOGRAMS = (
@@ -18,6 +18,12 @@ _RUN_HEADER, _SIMULATION_HEADER, _SHOWER, _EVENT, _ARRAY_EVENT, _HISTOGRAMS = (
     2010,
     100,
 )
+_EVENT_STREAMS = {
+    "Telescope": ("Telescope", "AirShower", "Events"),
+    "Subarray": ("Subarray", "Trigger", "SubarrayEvents"),
+    "Trigger": ("Subarray", "TelescopeTriggers", "Triggers"),
+}
+"""Association, data type and table of events of each kind of stream."""
 _MOMENT = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
 
 
@@ -83,9 +89,15 @@ def make_simtel(
 
 
 def make_raw_stream(
-    path: Path, *, obs_id: int = 2000000200, sb_id: int = 2000000066, tel_id: int = 1, events: int = 5
+    path: Path,
+    *,
+    obs_id: int = 2000000200,
+    sb_id: int = 2000000066,
+    tel_id: int = 1,
+    events: int = 5,
+    kind: str = "Telescope",
 ) -> Path:
-    """Write a telescope's DL0 stream: checksummed tables with the keywords of the data model.
+    """Write a DL0 stream of events: checksummed tables with the keywords of the data model.
 
     Parameters
     ----------
@@ -95,25 +107,74 @@ def make_raw_stream(
         What the file says of itself.
     events : int
         Rows of the table of events.
+    kind : str
+        ``Telescope``, ``Subarray`` or ``Trigger``.
     """
     import numpy as np
     from astropy.io import fits
 
+    association, data_type, name = _EVENT_STREAMS[kind]
     told = {
-        "PBFHEAD": "DL0v1.Telescope.DataStream",
-        "ORIGIN": "CTAO",
+        "PBFHEAD": f"DL0v1.{kind}.DataStream",
         "DATE": "2026-02-14T21:30:00",
-        "CTAOMETA": "2.1.0",
-        "TITLE": "Raw data for tests",
-        "DATALEVL": "DL0",
-        "DATADIV": "Event",
-        "DATAASSO": "Telescope",
-        "DATATYPE": "AirShower",
-        "DATAID": "788d3c1a-2112-423e-aec9-bfb48c8c7dde",
+        **_product("Event", association, data_type),
         "OBS_ID": obs_id,
         "SB_ID": sb_id,
         "AE_ID": tel_id,
         "AE_CLASS": "TEL",
+    }
+    if kind == "Subarray":
+        told["SUB_ID"] = 1
+    stream = _table("DataStream", np.array([tel_id], dtype="i4"))
+    for keyword, value in told.items():
+        stream.header[keyword] = value
+    table = _table(name, np.arange(events, dtype="i4"))
+    table.header["DATE-END"] = "2026-02-14T21:31:00.5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fits.HDUList([fits.PrimaryHDU(), stream, table]).writeto(path, checksum=True)
+    return path
+
+
+def make_housekeeping(path: Path, *, division: str = "Monitoring", sb_id: int = 2000000066) -> Path:
+    """Write a file of monitoring or service data: no events, described by product keywords alone.
+
+    Parameters
+    ----------
+    path : Path
+        Ends with ``.fits`` or ``.fits.fz``.
+    division : str
+        ``Monitoring`` or ``Service``.
+    sb_id : int
+        Scheduling block.
+    """
+    import numpy as np
+    from astropy.io import fits
+
+    primary = fits.PrimaryHDU()
+    told = {
+        **_product(division, "Array", {"Monitoring": "Weather", "Service": "MidTermSchedule"}[division]),
+        "TSTART": "2026-02-14T21:00:00",
+        "TSTOP": "2026-02-14T22:00:00",
+        "SB_ID": sb_id,
+    }
+    for keyword, value in told.items():
+        primary.header[keyword] = value
+    table = _table("Samples", np.arange(7, dtype="i4"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fits.HDUList([primary, table]).writeto(path, checksum=True)
+    return path
+
+
+def _product(division: str, association: str, data_type: str) -> dict[str, str | int]:
+    return {
+        "ORIGIN": "CTAO",
+        "CTAOMETA": "2.1.0",
+        "TITLE": "Raw data for tests",
+        "DATALEVL": "DL0",
+        "DATADIV": division,
+        "DATAASSO": association,
+        "DATATYPE": data_type,
+        "DATAID": "788d3c1a-2112-423e-aec9-bfb48c8c7dde",
         "MODEL": "DL0",
         "MODELVER": "1",
         "CREATED": "2026-02-14T21:30:00",
@@ -121,14 +182,6 @@ def make_raw_stream(
         "EMAIL": "nobody@example.org",
         "LICENSE": "CC-BY-SA-4.0",
     }
-    stream = _table("DataStream", np.array([tel_id], dtype="i4"))
-    for keyword, value in told.items():
-        stream.header[keyword] = value
-    table = _table("Events", np.arange(events, dtype="i4"))
-    table.header["DATE-END"] = "2026-02-14T21:31:00.5"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fits.HDUList([fits.PrimaryHDU(), stream, table]).writeto(path, checksum=True)
-    return path
 
 
 def _table(name: str, values: Any) -> Any:
