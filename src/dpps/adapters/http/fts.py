@@ -152,7 +152,7 @@ class FtsClient:
     def ban(self, storage: str, message: str) -> bool:
         """Move nothing from or to a storage, cancel what waits; False where the service cannot ban.
 
-        FTS3 has no bans any more since its server became the Flask application (version 3.12).
+        Recent servers of FTS3 answer 404 here: bans were taken out.
         """
         try:
             body = {"storage": storage, "message": message, "status": "CANCEL"}
