@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dpps.data.ports import Catalogue, ReplicationRule
+from dpps.data.visibility import visible_file
 from dpps.domain.errors import NotFound
 from dpps.domain.files import ArchivedFile
 from dpps.domain.names import Lfn
@@ -71,12 +72,6 @@ def describe_file(principal: Principal, catalogue: Catalogue, name: str) -> Desc
     """
     authorize(principal, Action.READ, name)
     lfn = Lfn(name)
-    (file,) = catalogue.files([lfn])
-    if file is None or file.dataset is None:
-        raise NotFound(
-            f"the archive has no file {lfn}",
-            code="lfn-unknown",
-            next_step=f"list what is there: dpps data ls {lfn.parent}",
-            lfn=lfn,
-        )
-    return DescribedFile(file=file, rules=tuple(catalogue.rules(file.dataset)))
+    file = visible_file(catalogue, lfn)
+    rules = () if file.dataset is None else tuple(catalogue.rules(file.dataset))
+    return DescribedFile(file=file, rules=rules)
