@@ -87,7 +87,7 @@ class _Database:
 
 @pytest.fixture(scope="module")
 def catalogue(running_system: RunningSystem) -> Catalogue:
-    return build_catalogue(running_system.folder, "ingest")
+    return build_catalogue(running_system.folder, "root")  # no other account may do all that the port can
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dpps.services.rucio_bootstrap import ACCOUNTS
+
 if TYPE_CHECKING:
     from tests.conftest import RunningSystem
 
@@ -35,7 +37,7 @@ def accounts(running_system: RunningSystem) -> dict[str, Any]:
                 tokens=folder.run / "tokens",
             )
         )
-        for name in ("root", "ingest", "production", "preservation", "operator", "reader")
+        for name in (account.name for account in ACCOUNTS)
     }
 
 
@@ -114,7 +116,7 @@ def test_a_file_of_another_scope_gets_no_copies_metadata_states_or_rules_from_a_
     assert [set(one["rses"]) for one in ingest.list_replicas([_did(file)])] == [{"CSCS"}]
 
 
-@pytest.mark.parametrize(("name", "scope"), [("production", "dpps")])
+@pytest.mark.parametrize(("name", "scope"), _SCOPES.items())
 def test_what_is_archived_gets_no_date_of_deletion_and_no_other_checksum(
     accounts: dict[str, Any], name: str, scope: str
 ) -> None:
@@ -144,7 +146,7 @@ def test_temporary_files_have_a_lifetime_that_their_owner_may_change(accounts: d
     (rule,) = client.add_replication_rule(dataset, 1, "CSCS", lifetime=_WEEK_SECONDS)
     assert not _refused(partial(client.update_replication_rule, rule, {"lifetime": 2 * _WEEK_SECONDS}))
     assert _refused(partial(client.update_replication_rule, rule, {"lifetime": None}))
-    for stranger in ("reader", "operator"):
+    for stranger in ("ingest", "reader", "operator"):
         other = accounts[stranger]
         assert _refused(partial(other.update_replication_rule, rule, {"lifetime": 1}))
         assert _refused(partial(other.add_replication_rule, dataset, 1, "PIC", lifetime=9))

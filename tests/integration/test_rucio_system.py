@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from dpps.composition.rucio_accounts import connect_account
 from dpps.domain.sites import DEFAULT_SITES
 from dpps.ops.programs import environment_python
 from dpps.services.rucio_bootstrap import ACCOUNTS
@@ -88,9 +89,11 @@ def test_health_and_metrics(running_system: RunningSystem, service: str) -> None
     assert "dpps_rucio_" in metrics.text
 
 
-def test_running_the_bootstrap_again_changes_nothing(
+def test_running_the_bootstrap_again_changes_nothing_but_takes_undue_trust_away(
     running_system: RunningSystem, database: psycopg.Connection
 ) -> None:
+    client_of_root = connect_account(running_system.folder, "root")
+
     def contents() -> list[tuple[Any, ...]]:
         return database.execute(
             "SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM identities), "
@@ -99,6 +102,17 @@ def test_running_the_bootstrap_again_changes_nothing(
             "(SELECT count(*) FROM distances), (SELECT count(*) FROM account_limits)"
         ).fetchall()
 
+    def trust() -> list[tuple[Any, ...]]:
+        question = "SELECT account, key FROM account_attr_map ORDER BY 1, 2"
+        found = database.execute(question).fetchall()
+        database.rollback()
+        return found
+
+    trusted = trust()
+    # An earlier release made its accounts administrators, and a new one may trust them with less.
+    for key in ("admin", "preserver"):
+        client_of_root.add_account_attribute("ingest", key, "true")
+    assert trust() != trusted
     before = contents()
     database.rollback()
     program = (
@@ -112,3 +126,4 @@ def test_running_the_bootstrap_again_changes_nothing(
     root = str(running_system.folder.root)
     subprocess.run([environment_python("rucio"), "-c", program, root], check=True, capture_output=True)
     assert contents() == before
+    assert trust() == trusted

@@ -54,7 +54,7 @@ ACCOUNTS = (
     Account(name="root", makes_rules=True),
     Account(
         name="ingest",
-        attributes=frozenset({ARCHIVE_WRITER, INSPECTOR, PRESERVER, AUDITOR}),
+        attributes=frozenset({ARCHIVE_WRITER, INSPECTOR}),
         scopes=("acada",),
         makes_rules=True,
     ),
@@ -291,13 +291,13 @@ def site_protocols(url_prefix: str) -> list[dict[str, object]]:
         {"scheme": "root", **place, "impl": "rucio.rse.protocols.xrootd.Default", "domains": _domains(2)},
         {
             "scheme": "davs", **place, "impl": "dpps.services.rucio_deletion.Default",
-            "domains": _domains(0, delete=1),
+            "domains": _domains(None, delete=1),
         },
     ]  # fmt: skip
 
 
-def _domains(priority: int, *, delete: int = 0) -> dict[str, dict[str, int]]:
-    """Return the priorities of one way: 1 is the first, 0 never."""
+def _domains(priority: int | None, *, delete: int | None = None) -> dict[str, dict[str, int | None]]:
+    """Return the priorities of one way: the lowest comes first, None means never."""
     local = {"read": priority, "write": priority, "delete": delete}
     third_party = {"third_party_copy_read": priority, "third_party_copy_write": priority}
     return {"lan": local, "wan": {**local, **third_party}}

@@ -292,7 +292,7 @@ def _check_provenance(output: str, path: Path) -> None:
     if PROVENANCE_OUTPUT in output and size_bytes > PROVENANCE_CHARACTERS:
         raise _Failure(
             ExitReason.FAILED,
-            f"the provenance record {output!r} has {size_bytes} bytes; a report takes {PROVENANCE_CHARACTERS}",
+            f"the provenance record {output!r} has {size_bytes} bytes, at most {PROVENANCE_CHARACTERS} fit",
         )
 
 

@@ -58,6 +58,8 @@ _OF_CONTENT = frozenset({"bytes", "adler32", "md5", "account", "suppressed", "av
 """Keys that say what a file is: changing them would make good copies look bad and bad ones good."""
 _OF_LIFE = frozenset({"lifetime", "expired_at", "eol_at"})
 """Keys by which a file is deleted one day."""
+_OF_KEPT_RULES = frozenset({"meta", "comment", "priority", "source_replica_expression", "lifetime"})
+"""What the owner of a rule elsewhere may change of it; of the lifetime it may take away the end only."""
 _OF_TEMPORARY_RULES = frozenset({"lifetime", "comment", "purge_replicas", "cancel_requests"})
 """What the owner of a rule in the temporary scope may change of it."""
 
@@ -170,13 +172,13 @@ def _change_rule(asker: Asker, wish: Wish) -> bool | None:
         return True
     if wish.rule is None or wish.rule.scope not in WRITERS:
         return None
-    return (
-        wish.rule.scope == TEMPORARY_SCOPE
-        and wish.rule.account == asker.account
-        and asker.may_write(TEMPORARY_SCOPE)
-        and not wish.endless
-        and wish.keys <= _OF_TEMPORARY_RULES
-    )
+    if wish.rule.account != asker.account or not asker.may_write(wish.rule.scope):
+        return False
+    if wish.rule.scope == TEMPORARY_SCOPE:
+        return not wish.endless and wish.keys <= _OF_TEMPORARY_RULES
+    # Whoever publishes may confirm the rule that it made; weakening it is the preserver's.
+    ends_earlier = "lifetime" in wish.keys and not wish.endless
+    return wish.action == "update_rule" and wish.keys <= _OF_KEPT_RULES and not ends_earlier
 
 
 def _release(asker: Asker, wish: Wish) -> bool:

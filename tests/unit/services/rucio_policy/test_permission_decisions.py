@@ -56,6 +56,15 @@ def test_writing_needs_the_attribute_of_every_protected_scope(
         assert answer is (None if "user.jane" in scopes else True)
 
 
+def test_the_owner_of_a_rule_may_take_its_end_away_but_not_end_it() -> None:
+    rule = RuleFacts(scope="dpps", account="production")
+    keys = frozenset({"lifetime", "meta"})
+    assert decide(_PRODUCTION, Wish(action="update_rule", rule=rule, keys=keys, endless=True)) is True
+    assert decide(_PRODUCTION, Wish(action="update_rule", rule=rule, keys=keys)) is False
+    for action in ("del_rule", "reduce_rule", "move_rule"):
+        assert decide(_PRODUCTION, Wish(action=action, rule=rule)) is False
+
+
 def test_copies_of_unnamed_files_are_refused() -> None:
     assert decide(_asker(*ATTRIBUTES), Wish(action="add_replicas")) is False
     assert decide(_asker(*WRITERS.values()), Wish(action="set_tombstone")) is False
@@ -91,6 +100,9 @@ def test_temporary_rules_have_an_end() -> None:
         (_TEMPORARY_RULE, {"account"}, False),
         (RuleFacts(scope="tmp", account="another"), {"lifetime"}, False),
         (RuleFacts(scope="dpps", account="production"), {"lifetime"}, False),
+        (RuleFacts(scope="dpps", account="production"), {"meta", "comment"}, True),
+        (RuleFacts(scope="dpps", account="production"), {"account"}, False),
+        (RuleFacts(scope="dpps", account="ingest"), {"meta"}, False),
         (RuleFacts(scope="acada", account="ingest"), {"lifetime"}, False),
         (RuleFacts(scope="user.jane", account="jane"), {"lifetime"}, None),
         (None, {"lifetime"}, None),
