@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -175,7 +176,8 @@ class ManagedService:
                 self._enter(ServiceState.STARTING, reason)
                 if time.monotonic() - started > self.service.start_seconds:
                     logger.error("not ready in time", target=self.service.name, reason=reason)
-                    process.kill()
+                    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself meanwhile
+                        process.kill()
             else:
                 failed_probes += 1
                 if failed_probes >= _PROBES_TO_UNREADY:
@@ -220,7 +222,8 @@ class ManagedService:
             await process.wait()
             return
         logger.warning("killed, since it did not stop in time", target=self.service.name)
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
     async def _end_remains(self) -> None:
