@@ -13,6 +13,7 @@ from dpps.domain.errors import DppsError
 
 __all__ = ["Interruptions", "Loop", "Pace"]
 
+_NOT_CONNECTED = "not connected yet"
 _log = structlog.get_logger(__name__)
 
 
@@ -70,8 +71,8 @@ class Loop[Connection]:
         self._metrics = metrics
         self._retry = Pace(shortest_seconds=1.0, longest_seconds=60.0)
         self._connection: Connection | None = None
-        self.trouble: str | None = "the first round is not over yet"
-        """Why nothing works now, or None."""
+        self.trouble: str | None = _NOT_CONNECTED
+        """Why nothing works now, or None. A long round is no trouble, not even the first."""
 
     def run(self, stop: Event) -> None:
         """Work until told to stop."""
@@ -83,6 +84,8 @@ class Loop[Connection]:
         try:
             if self._connection is None:
                 self._connection = self._connect()
+                if self.trouble == _NOT_CONNECTED:
+                    self.trouble = None
             worked = self._work(self._connection)
         except DppsError as error:
             self._connection = None  # it may come back as another

@@ -31,8 +31,6 @@ from dpps.testing.faults.watching import Findings, Reader, Site, Watch
 __all__ = ["Bed", "Settings"]
 
 _LOOK_SECONDS = 0.3
-_STORAGE_BYTES = 400 << 20
-_SYSTEM_BYTES = 3 << 30
 _FIRST_FILE_SECONDS = 240.0
 
 
@@ -128,9 +126,7 @@ class Bed:
         self.sites = [Site(one.name, one.onsite) for one in DEFAULT_SITES]
         self._settings.folder.mkdir(parents=True, exist_ok=True)
         self._settings.folder.chmod(0o755)
-        self.disks.prepare(
-            [site.rse for site in self.sites], storage_bytes=_STORAGE_BYTES, system_bytes=_SYSTEM_BYTES
-        )
+        self.disks.prepare([site.rse for site in self.sites])
         self._hasten()
         if self._steps_clock:
             self.subject.environment.update(self.clock.environment())

@@ -6,7 +6,6 @@ The files themselves stay visible here, on the disk, whatever the system sees.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import subprocess
@@ -16,8 +15,8 @@ from pathlib import Path
 
 __all__ = ["Disks", "may_mount"]
 
-_FILLER = "filler"
-_FILLER_BLOCK_BYTES = 1 << 20
+_LAST_BYTES = 64 << 10
+"""Room that is left on a full disk: it fills while it is being shrunk."""
 
 
 def may_mount() -> bool:
@@ -37,19 +36,29 @@ class Disks:
         The state folder of the system.
     mounted : bool
         Whether disks are file systems; else storages are folders, and a storage goes away by a rename.
+    storage_bytes, system_bytes : int
+        Sizes of these file systems.
     """
 
     folder: Path
     state: Path
     mounted: bool
+    storage_bytes: int = 200 << 20
+    system_bytes: int = 2 << 30
 
-    def prepare(self, rses: list[str], *, storage_bytes: int, system_bytes: int) -> None:
+    def prepare(self, rses: list[str]) -> None:
         """Make all disks, empty, before the system starts for the first time."""
         self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o755)
         if self.mounted:
             _run(
-                "mount", "-t", "tmpfs", "-o", f"size={system_bytes},mode=755", "dpps-system", str(self.state)
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                f"size={self.system_bytes},mode=755",
+                "dpps-system",
+                str(self.state),
             )
         # A state folder is empty, or it has a configuration.
         (self.state / "config").mkdir(exist_ok=True)
@@ -57,7 +66,7 @@ class Disks:
             disk = self.folder / rse
             disk.mkdir(parents=True)
             if self.mounted:
-                options = f"size={storage_bytes},mode=755"
+                options = f"size={self.storage_bytes},mode=755"
                 _run("mount", "-t", "tmpfs", "-o", options, f"dpps-{rse}", str(disk))
             self.point(rse).mkdir(parents=True)
             self.content(rse).mkdir(exist_ok=True)
@@ -102,23 +111,18 @@ class Disks:
         return found
 
     def fill(self, rse: str | None) -> int:
-        """Take the last byte of a storage's disk, or of the system's own; return how many were taken."""
-        filler = self._filler(rse)
-        taken = 0
-        with filler.open("wb", buffering=0) as stream:
-            for block in (_FILLER_BLOCK_BYTES, 4096):
-                while True:
-                    try:
-                        taken += stream.write(b"\0" * block)
-                    except OSError as full:
-                        if full.errno != errno.ENOSPC:
-                            raise
-                        break
-        return taken
+        """Leave a storage's disk, or the system's own, next to no room; return how many bytes it holds."""
+        disk = self._disk(rse)
+        status = os.statvfs(disk)
+        used = (status.f_blocks - status.f_bfree) * status.f_frsize
+        # Shrinking is done at once, where writing a filler takes as long as the disk is large.
+        _run("mount", "-o", f"remount,size={used + _LAST_BYTES}", str(disk))
+        return used
 
     def make_room(self, rse: str | None) -> None:
         """Give back what `fill` took."""
-        self._filler(rse).unlink(missing_ok=True)
+        size_bytes = self.system_bytes if rse is None else self.storage_bytes
+        _run("mount", "-o", f"remount,size={size_bytes}", str(self._disk(rse)))
 
     def files(self, rse: str) -> Iterator[str]:
         """Yield the paths of all files on a storage's disk, as logical file names."""
@@ -126,9 +130,8 @@ class Disks:
         for path in _files(top):
             yield f"/{path.relative_to(top).as_posix()}"
 
-    def _filler(self, rse: str | None) -> Path:
-        # Beside the content: it is on the disk, and not a file of the storage.
-        return self.state / _FILLER if rse is None else self.folder / rse / _FILLER
+    def _disk(self, rse: str | None) -> Path:
+        return self.state if rse is None else self.folder / rse
 
     def _away(self, rse: str) -> Path:
         return self.folder / rse / "away"

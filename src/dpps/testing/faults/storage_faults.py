@@ -64,7 +64,7 @@ class DiskFull:
             raise Impossible(
                 "no right to make file systems of its own: filling the machine's disk hurts others"
             )
-        return f"{self.disks.fill(self.rse) / 1e6:.1f} MB taken"
+        return f"{self.disks.fill(self.rse) / 1e6:.1f} MB are on it"
 
     def heal(self) -> None:
         """Give the room back."""
