@@ -54,7 +54,8 @@ ACCOUNTS = (
     Account(name="root", makes_rules=True),
     Account(
         name="ingest",
-        attributes=frozenset({ARCHIVE_WRITER, INSPECTOR}),
+        # Simulations that are handed over become products, named as those of a production.
+        attributes=frozenset({ARCHIVE_WRITER, PUBLISHER, INSPECTOR}),
         scopes=("acada",),
         makes_rules=True,
     ),
