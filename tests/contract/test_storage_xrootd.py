@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,14 +124,15 @@ def test_the_archive_opens_to_those_who_may(
     for service in ("reader", "job"):
         storage = xrootd_servers.storage(service)
         assert storage.read_back(kept) == content_of(b"kept")
-        for forbidden in (
-            lambda storage=storage: storage.upload(product, raw.url("ctao/acada/new.dat")),
-            lambda storage=storage: storage.upload(product, kept),
-            lambda storage=storage: storage.delete(kept),
-            lambda storage=storage: storage.rename(kept, raw.url("ctao/acada/moved.dat")),
-        ):
+        forbidden: tuple[Callable[[], object], ...] = (
+            partial(storage.upload, product, raw.url("ctao/acada/new.dat")),
+            partial(storage.upload, product, kept),
+            partial(storage.delete, kept),
+            partial(storage.rename, kept, raw.url("ctao/acada/moved.dat")),
+        )
+        for act in forbidden:
             with pytest.raises(NotAuthorized) as refused:
-                forbidden()
+                act()
             assert refused.value.next_step
     xrootd_servers.storage("job").upload(product, raw.url("ctao/tmp/p/1/a.dat"))
     with pytest.raises(NotAuthorized):

@@ -72,9 +72,9 @@ def prepare(
         write_credentials(folder)
         if instance.storage is StorageKind.XROOTD:
             for one in instance.sites:
-                ensure_server(
-                    folder, one.rse, port=instance.endpoint(service_name(one.rse)).port, vo=instance.vo
-                )
+                # Servers without a port of ours are run by others: a test bed, a data centre.
+                if (server := instance.endpoints.get(service_name(one.rse))) is not None:
+                    ensure_server(folder, one.rse, port=server.port, vo=instance.vo)
         write_rucio_configuration(instance, folder)
     except OSError as failure:
         raise _explained(failure, folder) from failure
@@ -191,7 +191,7 @@ def load_or_create_instance(
             state=folder.root,
         )
     wanted = [name for name in ENDPOINT_NAMES if name != "cache" or memcached()]
-    if instance.storage is StorageKind.XROOTD:
+    if instance.storage is StorageKind.XROOTD and not instance.sites:
         assert_installed()
         wanted += [service_name(site.name) for site in DEFAULT_SITES]
     missing = [name for name in wanted if name not in instance.endpoints]

@@ -105,11 +105,18 @@ def _storages(folder: StateFolder, instance: Instance) -> Iterator[Service]:
     if instance.storage is not StorageKind.XROOTD:
         return
     for site in instance.sites:
+        name, purpose = service_name(site.rse), f"storage of {site.rse} (XRootD)"
+        endpoint = instance.endpoints.get(name)
+        if endpoint is None:
+            yield Service(
+                name=name, purpose=purpose, probe=probes.always_ready,
+                initial=ServiceState.EXTERNAL, reason=f"run by others: {site.url_prefix}",
+            )  # fmt: skip
+            continue
         server = prepared_server(folder, site.rse)
-        endpoint = instance.endpoint(service_name(site.rse))
         yield Service(
-            name=service_name(site.rse),
-            purpose=f"storage of {site.rse} (XRootD)",
+            name=name,
+            purpose=purpose,
             command=server.command,
             environment=server.environment,
             endpoint=endpoint,

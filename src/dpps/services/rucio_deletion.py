@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rucio.common.exception import RSEAccessDenied, ServiceUnavailable, SourceNotFound
+from rucio.common.exception import (
+    RSEAccessDenied,
+    RSEOperationNotSupported,
+    ServiceUnavailable,
+    SourceNotFound,
+)
 from rucio.rse.protocols.protocol import RSEProtocol
 
 from dpps.composition.state import StateFolder, default_state_folder
@@ -39,6 +44,20 @@ class Default(RSEProtocol):  # type: ignore[misc]  # Rucio tells no types
             return path
         host, port = self.attributes["hostname"], self.attributes["port"]
         return f"{self.attributes['scheme']}://{host}:{port}/{path.lstrip('/')}"
+
+    def get(self, path: str, dest: str, transfer_timeout: int | None = None) -> None:
+        """Refuse: this way is for deletion."""
+        raise RSEOperationNotSupported(f"{path} cannot be read in this way; use https")
+
+    def put(
+        self, source: str, target: str, source_dir: str | None = None, transfer_timeout: int | None = None
+    ) -> None:
+        """Refuse: this way is for deletion."""
+        raise RSEOperationNotSupported(f"{target} cannot be written in this way; use https")
+
+    def rename(self, path: str, new_path: str) -> None:
+        """Refuse: this way is for deletion."""
+        raise RSEOperationNotSupported(f"{path} cannot be renamed in this way; use https")
 
     def delete(self, path: str) -> None:
         """Delete one file.

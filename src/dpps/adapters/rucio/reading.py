@@ -63,11 +63,13 @@ class StorageTable:
 
     def _read(self, rse: str) -> StorageElement:
         attributes = {key: str(value) for key, value in self._client.list_rse_attributes(rse).items()}
-        readable = [one for one in self._client.get_protocols(rse) if _read_priority(one)]
+        readable = [one for one in self._client.get_protocols(rse) if _read_priority(one) is not None]
         return StorageElement(
             rse=rse,
             onsite=attributes.get("ONSITE") == "True",
-            url_prefix=_url_prefix(min(readable, key=_read_priority)) if readable else "",
+            url_prefix=_url_prefix(min(readable, key=lambda one: _read_priority(one) or 0))
+            if readable
+            else "",
             attributes=attributes,
         )
 
@@ -201,9 +203,10 @@ def _without(facts: dict[str, Any], key: str) -> dict[str, MetadataValue]:
     return {name: value for name, value in facts.items() if name != key}
 
 
-def _read_priority(protocol: Mapping[str, Any]) -> int:
-    """Return the place of a way among those to read from afar: 1 is the first, 0 never."""
-    return int(protocol["domains"]["wan"]["read"])
+def _read_priority(protocol: Mapping[str, Any]) -> int | None:
+    """Return the place of a way among those to read from afar: the lowest comes first, None means never."""
+    priority: int | None = protocol["domains"]["wan"]["read"]
+    return priority
 
 
 def _url_prefix(protocol: Mapping[str, Any]) -> str:
