@@ -188,7 +188,7 @@ def test_selections_are_added_up(parts: RetrievalParts, archive: Archive) -> Non
     datasets = MemoryNamedDatasets()
 
     def select(*names: str, **options: str) -> list[str]:
-        selection = Selection(names=iter(names), **options)  # type: ignore[arg-type]
+        selection = Selection(names=iter(names), **options)
         return [str(one) for one in selected_lfns(archive.principal, parts.catalogue, datasets, selection)]
 
     assert select(NAMES[0], f"{TOP}/none.fits") == [NAMES[0], f"{TOP}/none.fits"]

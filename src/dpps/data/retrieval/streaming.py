@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import batched
@@ -52,7 +52,7 @@ class RetrievalSettings:
 
 def retrieve(
     principal: Principal, parts: RetrievalParts, lfns: Iterable[Lfn], settings: RetrievalSettings
-) -> Iterator[RetrievedFile]:
+) -> Generator[RetrievedFile, None, None]:
     """Retrieve files into a folder, and yield what became of each, in the order given.
 
     A file appears under its final name only when it is complete and its checksum is right. A copy that is
