@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from dpps.composition.data import build_catalogue, build_inspectors, build_policy
+from dpps.composition.data import build_catalogue, build_inspectors
 from dpps.composition.instance import Instance
+from dpps.composition.preservation import PolicyInForce, policy_file
 from dpps.composition.principals import service_principal
 from dpps.composition.state import StateFolder
 from dpps.composition.storage import build_storage
@@ -46,7 +47,7 @@ class IngestPartsOfSystem(TypedDict):
     connect: Callable[[], Catalogue]
     storage: Storage
     inspectors: list[FileInspector]
-    policy: PreservationPolicy
+    policy: Callable[[], PreservationPolicy]
     settings: IngestSettings
     crew: ProcessCrew
 
@@ -149,7 +150,7 @@ def build_ingest_parts(
         "connect": lambda: build_catalogue(folder, "ingest"),
         "storage": build_storage(folder, "ingest"),
         "inspectors": build_inspectors(),
-        "policy": build_policy(folder),
+        "policy": PolicyInForce(policy_file(folder)).read,
         "settings": replace(chosen, settle_seconds=_SETTLE_SECONDS),
         "crew": build_ingest_crew(chosen.copies_at_once, few=0),
     }

@@ -144,7 +144,7 @@ class SmallWorkload:
             processes=self.processes,
             catalogue=self.catalogue,
             storage=self.storage,
-            policy=load_policy(),
+            policy=load_policy,
             vo="ctao",
             computing_storage=COMPUTING_STORAGE,
             report_base_url=self.report_base_url,

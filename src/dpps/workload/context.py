@@ -31,7 +31,8 @@ class WorkloadContext:
     processes: Processes
     catalogue: Catalogue
     storage: Storage
-    policy: PreservationPolicy
+    policy: Callable[[], PreservationPolicy]
+    """Returns the policy in force, which may change while the service runs."""
     vo: str
     computing_storage: str
     """RSE near to where jobs run; their outputs are written there."""

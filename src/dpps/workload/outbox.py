@@ -76,7 +76,7 @@ def _publish(context: WorkloadContext, entry: OutboxEntry) -> list[LineageEntry]
         context.principal,
         context.catalogue,
         context.storage,
-        context.policy,
+        context.policy(),
         [
             _to_publish(context, entry.job, report, output, product, prefix)
             for output, product in derived.items()

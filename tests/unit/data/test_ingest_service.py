@@ -35,7 +35,7 @@ def parts_of(archive: Archive, connect: Callable[[], Catalogue] | None = None) -
         connect=connect or (lambda: archive.catalogue),
         storage=archive.storage,
         inspectors=[SimtelInspector()],
-        policy=archive.policy,
+        policy=lambda: archive.policy,
         settings=IngestSettings(handover=archive.handover, vo="ctao"),
         crew=NoWorkers(),
     )

@@ -50,7 +50,8 @@ class IngestParts:
     connect: Callable[[], Catalogue]
     storage: Storage
     inspectors: list[FileInspector]
-    policy: PreservationPolicy
+    policy: Callable[[], PreservationPolicy]
+    """Returns the policy in force, which may change while the service runs."""
     settings: IngestSettings
     crew: RestingCrew
 
@@ -117,7 +118,7 @@ class HandoverWork:
             catalogue,
             parts.storage,
             parts.inspectors,
-            parts.policy,
+            parts.policy(),
             parts.settings,
             crew=parts.crew,
             refused=self._refused,
