@@ -6,19 +6,19 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dpps.composition.encryption import server_context
 from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.principals import service_principal
+from dpps.composition.settings import read_settings
 from dpps.composition.state import StateFolder
 from dpps.composition.storage import build_storage
 from dpps.data.transfers.history import TransferHistory
 from dpps.data.transfers.lanes import StorageNames
 from dpps.data.transfers.limits import LimitsStore
 from dpps.data.transfers.ports import TransferQueue, TransferStorage
-from dpps.domain.errors import InvalidInput
 from dpps.domain.principals import Principal
 
 __all__ = ["TransferParts", "TransferSettings", "build_transfers"]
@@ -68,7 +68,7 @@ def build_transfers(folder: StateFolder) -> TransferParts:
     from dpps.adapters.sql.transfer_limits import SqlTransferHistory, SqlTransferLimits
     from dpps.adapters.sql.transfer_queue import SqlTransferQueue
 
-    settings = _settings()
+    settings = read_settings(TransferSettings)
     instance = Instance.load(folder)
     url = instance.database(folder, "dpps")
     engine = build_engine(url, connections_max=settings.workers + 6)
@@ -85,17 +85,3 @@ def build_transfers(folder: StateFolder) -> TransferParts:
         principal_of=service_principal,
         close=engine.dispose,
     )
-
-
-def _settings() -> TransferSettings:
-    try:
-        return TransferSettings()
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        name = "DPPS_TRANSFERS_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InvalidInput(
-            f"the setting {name} is wrong: {first['msg']}",
-            code="setting-invalid",
-            next_step=f"correct or unset {name}",
-            setting=name,
-        ) from wrong

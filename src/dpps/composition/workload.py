@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from dpps.composition.data import build_catalogue, build_policy
+from dpps.composition.data import build_catalogue
 from dpps.composition.instance import Endpoint, Instance
+from dpps.composition.preservation import PolicyInForce, policy_file
 from dpps.composition.principals import service_principal
+from dpps.composition.settings import read_settings
 from dpps.composition.state import StateFolder
 from dpps.composition.storage import build_job_storage, build_storage, job_storage_access
 from dpps.composition.tokens import TokenIssuer, build_tokens
 from dpps.data.ports import Catalogue
-from dpps.domain.errors import InvalidInput
 from dpps.workload.bundle import JobBundle
 from dpps.workload.context import WorkloadContext
 from dpps.workload.ports import Processes, ProcessRunner, WorkStore
@@ -120,7 +121,7 @@ def build_workload(folder: StateFolder, run: Callable[[str], object]) -> Workloa
     from dpps.adapters.parsl.engine import ParslEngine
     from dpps.adapters.sql.engine import migrate
 
-    settings = _settings()
+    settings = read_settings(WorkloadSettings)
     instance = Instance.load(folder)
     endpoint = instance.endpoint("workload")
     tokens = build_tokens(folder, utc_now)
@@ -136,7 +137,7 @@ def build_workload(folder: StateFolder, run: Callable[[str], object]) -> Workloa
         processes=build_processes(),
         catalogue=build_production_catalogue(folder),
         storage=build_storage(folder, "workload"),
-        policy=build_policy(folder),
+        policy=PolicyInForce(policy_file(folder)).read,
         vo=instance.vo,
         computing_storage=instance.computing_storage,
         report_base_url=endpoint.url,
@@ -177,16 +178,3 @@ def _process_runner() -> ProcessRunner:
 
         _runner = CwltoolRunner()
     return _runner
-
-
-def _settings() -> WorkloadSettings:
-    try:
-        return WorkloadSettings()
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        name = "DPPS_WORKLOAD_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InvalidInput(
-            f"the setting {name} is wrong: {first['msg']}",
-            code="setting-invalid",
-            next_step=f"correct or unset {name}",
-        ) from wrong
