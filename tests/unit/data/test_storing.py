@@ -310,10 +310,10 @@ def test_catalogue_calls_grow_with_batches_not_with_files(
 def test_a_temporary_file_needs_no_metadata_and_has_an_end(desk: Desk) -> None:
     result = only(desk.store(desk.temporary("scratch.h5"), lifetime=WEEK))
     assert result.outcome is StoreOutcome.STORED
-    assert result.lfn == Lfn("/ctao/tmp/jane/scratch.h5")
+    assert result.lfn == Lfn("/ctao/tmp/jane/files/scratch.h5")
     assert result.expires_at == NOW + WEEK
     assert desk.visible() == [result.lfn]
-    assert desk.catalogue.rules("/ctao/tmp/jane") == []
+    assert desk.catalogue.rules("/ctao/tmp/jane/files") == []
 
 
 def test_a_temporary_file_is_not_stored_for_ever_or_elsewhere(desk: Desk) -> None:

@@ -71,7 +71,7 @@ def _size_bytes(path: Path) -> int:
 def _described(call: StoreCall, file: FileToStore) -> SubmittedProduct:
     settings = call.settings
     if settings.lifetime is not None:
-        name = file.lfn or f"/{settings.vo}/{TEMPORARY_SCOPE}/{call.principal.name}/{file.path.name}"
+        name = file.lfn or f"/{settings.vo}/{TEMPORARY_SCOPE}/{call.principal.name}/files/{file.path.name}"
         return describe_temporary(
             file.metadata, file_name=file.path.name, lfn=Lfn(name), now=call.parts.clock()
         )
