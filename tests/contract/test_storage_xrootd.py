@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
+from dpps.composition.encryption import client_context
 from dpps.composition.storage import storage_authority, storage_token
 from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.errors import Conflict, InvalidInput, NotAuthorized, Unavailable
@@ -198,3 +200,20 @@ def test_a_server_that_is_down_may_be_asked_again(
 
     assert down.value.retryable
     assert storage.read_back(url) == content_of(b"kept")
+
+
+@pytest.mark.parametrize(("client", "may_write"), [("reader", False), ("ingest", True)])
+def test_certificates_open_the_storage_to_stock_clients(
+    raw: RawServer, xrootd_servers: XrootdServers, client: str, may_write: bool
+) -> None:
+    raw.put("ctao/acada/kept.dat", b"kept")
+    server = xrootd_servers.prefix("NEAR")
+    with httpx.Client(verify=client_context(xrootd_servers.folder, client), trust_env=False) as http:
+        assert http.head(f"{server}/").status_code == 200
+        assert http.get(f"{server}//ctao/acada/kept.dat").content == b"kept"
+        written = http.put(f"{server}/ctao/acada/new.dat", content=b"new")
+    with httpx.Client(verify=client_context(xrootd_servers.folder), trust_env=False) as anonymous:
+        assert anonymous.get(f"{server}/ctao/acada/kept.dat").status_code == 403
+
+    assert written.is_success is may_write
+    assert (raw.get("ctao/acada/new.dat") == b"new") is may_write

@@ -219,7 +219,8 @@ def _ensure_client(folder: StateFolder, name: str) -> None:
 
 
 def _write_authorisation(home: Path, vo: str) -> None:
-    rights = [f"u {client} / l /{vo} {letters}" for client, letters in CLIENTS.items()]
+    # The first path that fits counts. Stock clients look at the root to see whether the server is there.
+    rights = [f"u {client} /{vo} {letters} / l" for client, letters in CLIENTS.items()]
     write_atomically(home / "authdb", "\n".join(rights) + "\n")
     names = [f'"/O=dpps/CN={client}" {client}' for client in CLIENTS]
     write_atomically(home / "gridmap", "\n".join(names) + "\n")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dpps.composition.instance import Instance
+from dpps.composition.instance import Instance, StorageKind
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, StorageFull
 from dpps.ops import prepare
@@ -108,3 +108,22 @@ def test_what_is_no_database_url_is_refused_without_showing_its_password(tmp_pat
     with pytest.raises(InvalidInput, match=r"database URL|not the URL") as refused:
         prepare.load_or_create_instance(StateFolder(tmp_path), url)
     assert ":p@" not in refused.value.message
+
+
+@pytest.fixture
+def _servers_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "assert_installed", lambda: None)
+
+
+@pytest.mark.usefixtures("_servers_installed")
+def test_the_kind_of_storage_is_chosen_once(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    instance = prepare.load_or_create_instance(folder, None, StorageKind.XROOTD)
+
+    assert prepare.load_or_create_instance(folder, None) == instance
+    for site in instance.sites:
+        assert site.url_prefix == instance.endpoint(f"storage-{site.rse.lower()}").url
+    with pytest.raises(Conflict) as refused:
+        prepare.load_or_create_instance(folder, None, StorageKind.POSIX)
+    assert "xrootd" in refused.value.message
+    assert refused.value.next_step

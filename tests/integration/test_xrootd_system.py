@@ -1,0 +1,133 @@
+"""The whole system on storage servers: a file from the telescopes to its copies, and back to a reader."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dpps.composition.state import StateFolder
+from dpps.composition.storage import storage_token
+from dpps.testing.command_line import Shell
+from dpps.testing.handed_files import announce, make_raw_stream
+
+pytestmark = [pytest.mark.xrootd, pytest.mark.rucio, pytest.mark.system]
+
+_PATIENCE_SECONDS = 150.0
+
+
+@pytest.fixture(scope="module")
+def folder(state_root: Path) -> Iterator[StateFolder]:
+    from dpps.composition.instance import StorageKind
+    from dpps.ops.lifecycle import start, stop
+    from dpps.ops.xrootd import xrootd_program
+
+    if xrootd_program() is None:
+        pytest.skip("xrootd is not installed (scripts/install-debian-packages)")
+    folder = StateFolder(state_root / "xrootd-system")
+    start(folder, report=lambda _service: None, storage=StorageKind.XROOTD)
+    try:
+        yield folder
+    finally:
+        stop(folder, report=lambda _service: None)
+
+
+@pytest.fixture
+def dpps(folder: StateFolder, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(folder.root, capsys)
+
+
+def wait_for[T](look: Callable[[], T | None], what: str) -> T:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.3)
+    pytest.fail(f"waited {_PATIENCE_SECONDS:.0f} s in vain for {what}")
+
+
+def test_from_the_telescopes_to_two_sites_and_back(folder: StateFolder, dpps: Shell, tmp_path: Path) -> None:
+    obs_id = uuid.uuid4().int % 2_000_000_000
+    day = "ctao/acada/DL0/LSTN-01/ctao-north/event/2026/02/14"
+    name = f"{day}/TEL001_SDH0001_20260214T213000_OBSID{obs_id:019d}_CHUNK001.fits.fz"
+    data = make_raw_stream(tmp_path / name, obs_id=obs_id).read_bytes()
+    announce(tmp_path / name)
+
+    (result,) = dpps("ingest", str(tmp_path))
+    assert (result["outcome"], result["rse"]) == ("ingested", "CTAO-NORTH")
+    assert (folder.storage("CTAO-NORTH") / name).read_bytes() == data
+
+    def copies() -> dict[str, Any]:
+        replicas = dpps("data", "info", f"/{name}")["replicas"]
+        return {one["rse"]: one for one in replicas if one["state"] == "available"}
+
+    def enough() -> bool:
+        return sum(not one["onsite"] for one in copies().values()) >= 2
+
+    wait_for(enough, "two copies off site")
+    for rse, one in copies().items():
+        if one["onsite"]:
+            continue  # may be going already
+        assert one["url"].startswith("https://127.0.0.1:")
+        assert (folder.storage(rse) / name).read_bytes() == data
+
+    def freed() -> bool:
+        return not (folder.storage("CTAO-NORTH") / name).exists()
+
+    wait_for(freed, "the copy on site to be freed")
+    dpps("data", "get", f"/{name}", "--output", str(tmp_path / "got"))
+    assert (tmp_path / "got" / Path(name).name).read_bytes() == data
+    stock_client_reads(folder, name, data, tmp_path)
+    offsite = next(one["url"] for one in copies().values() if not one["onsite"])
+    plain_xrdcp_reads(folder, offsite, name, data, tmp_path)
+
+
+def stock_client_reads(folder: StateFolder, name: str, data: bytes, place: Path) -> None:
+    """Rucio's own client with a reader's certificate, over HTTPS."""
+    home = place / "home"
+    home.mkdir()
+    text = folder.rucio_client_config.read_text()
+    secret = folder.secret("rucio-reader")
+    (home / "rucio.cfg").touch(mode=0o600)
+    identity = f"account = reader\nusername = reader\npassword = {secret}"
+    (home / "rucio.cfg").write_text(text.replace("[client]", f"[client]\n{identity}"))
+    program = str(Path(sys.prefix) / "bin" / "rucio")
+    found = place / "stock" / "acada" / name
+    found.parent.mkdir(parents=True)  # the client makes no folders within names
+    done = subprocess.run(
+        [program, "download", "--dir", str(place / "stock"), f"acada:/{name}"],
+        env={
+            "HOME": str(home), "RUCIO_CONFIG": str(home / "rucio.cfg"), "PATH": os.environ["PATH"],
+            "X509_USER_PROXY": str(folder.credential("reader")),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert found.read_bytes() == data
+
+
+def plain_xrdcp_reads(folder: StateFolder, url: str, name: str, data: bytes, place: Path) -> None:
+    """XRootD's own program with a reader's token, over root:// with TLS."""
+    program = shutil.which("xrdcp")
+    assert program is not None
+    server = url.removeprefix("https://").partition("/")[0]
+    token = storage_token(folder, "reader", lifetime_seconds=600)
+    trusted = str(folder.certificates / "trusted")
+    done = subprocess.run(
+        [program, "--silent", f"root://{server}//{name}", str(place / "plain.fits.fz")],
+        env={"BEARER_TOKEN": token, "X509_CERT_DIR": trusted, "HOME": str(place)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (place / "plain.fits.fz").read_bytes() == data
