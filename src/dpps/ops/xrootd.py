@@ -42,6 +42,8 @@ CLIENTS: Final = {"ingest": "a", "reader": "rl"}
 _AUDIENCE: Final = "https://wlcg.cern.ch/jwt/v1/any"
 _KEPT_SECONDS: Final = 10 * 365 * 24 * 3600
 """How long a server trusts the issuer's key without asking the issuer, which has no address."""
+_KEY_CACHE: Final = "scitokens_cpp.sqllite"  # codespell:ignore sqllite
+"""File of the library scitokens-cpp, in its spelling."""
 _LOOPBACK: Final = ("localhost", "127.0.0.1")
 
 _CONFIGURATION: Final = """\
@@ -176,7 +178,7 @@ def ensure_server(
     for client in CLIENTS:
         _ensure_client(folder, client)
     _write_authorisation(home, vo)
-    _give_issuer_key(home / "cache" / "scitokens" / "scitokens_cpp.sqllite", ensure_issuer(folder))
+    _give_issuer_key(home / "cache" / "scitokens" / _KEY_CACHE, ensure_issuer(folder))
     text = _CONFIGURATION.format(
         data=data,
         admin=home / "admin",
