@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
+from dpps.composition.storage_marks import storage_marks
 from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.errors import InvalidInput, NotFound
 from dpps.workload.bundle import StorageAccess
@@ -81,7 +82,7 @@ def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorag
     instance = Instance.load(folder)
     prefixes = [site.url_prefix for site in instance.sites]
     if not any(map(_is_server, prefixes)):
-        return _storage(prefixes, None, None)
+        return _storage(prefixes, None, None, storage_marks(folder))
     from dpps.adapters.storage.credentials import LocalTokens
 
     tokens = LocalTokens(folder.secret(_SECRET), STORAGE_ISSUER, service, _scopes(service, instance.vo))
@@ -157,13 +158,16 @@ def _is_server(prefix: str) -> bool:
 
 
 def _storage(
-    prefixes: Sequence[str], authority: str | None, credentials: Credentials | None
+    prefixes: Sequence[str],
+    authority: str | None,
+    credentials: Credentials | None,
+    marks: Mapping[Path, str] | None = None,
 ) -> TransferStorage:
     from dpps.adapters.storage.by_scheme import StorageByScheme
     from dpps.adapters.storage.posix import PosixStorage
 
     roots = [Path(one.removeprefix(_FILE_PREFIX)) for one in prefixes if one.startswith(_FILE_PREFIX)]
-    posix = PosixStorage(roots)
+    posix = PosixStorage(roots, marks)
     if authority is None or credentials is None:
         return posix
     from dpps.adapters.storage.server_urls import server_of

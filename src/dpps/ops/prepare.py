@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dpps.composition.instance import Endpoint, Instance, SiteStorage, StorageKind
 from dpps.composition.state import StateFolder
+from dpps.composition.storage_marks import mark_storages
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound, StorageFull
 from dpps.domain.sites import DEFAULT_SITES
 from dpps.ops import ports
@@ -70,7 +71,9 @@ def prepare(
             programs = within_reach(postgres_programs(folder.database), user, folder.programs)
             ensure_cluster(folder, programs, user)
         write_credentials(folder)
-        if instance.storage is StorageKind.XROOTD:
+        if instance.storage is StorageKind.POSIX:
+            mark_storages(folder, [folder.storage(one.rse) for one in instance.sites])
+        else:
             for one in instance.sites:
                 # Servers without a port of ours are run by others: a test bed, a data centre.
                 if (server := instance.endpoints.get(service_name(one.rse))) is not None:

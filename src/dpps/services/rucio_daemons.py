@@ -17,6 +17,7 @@ import structlog
 
 from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.telemetry import configure_logging
+from dpps.services.rucio_folders import guard_deletions
 from dpps.services.rucio_loop import DaemonLoop, Pace, Pass
 from dpps.services.rucio_process import prepare_process
 
@@ -232,6 +233,7 @@ def _serve_health(process: _Process, endpoint: Endpoint) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the daemons until told to stop."""
     folder = prepare_process(_SERVICE, arguments)
+    guard_deletions(folder)
     process = _Process()
     _serve_health(process, Instance.load(folder).endpoint(_SERVICE))
     modules = _stoppable_modules()

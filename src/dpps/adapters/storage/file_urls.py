@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from dpps.domain.errors import InvalidInput
+from dpps.domain.errors import InvalidInput, Unavailable
 
-__all__ = ["FileUrls"]
+__all__ = ["MARK", "FileUrls"]
+
+MARK: Final = ".storage-mark"
+"""File at the root of a storage that tells it from the empty folder of one that is not mounted. No LFN
+component begins with a full stop."""
 
 _SCHEME: Final = "file://"
 _LOCAL_HOSTS: Final = frozenset({"", "localhost", "localhost:0"})
@@ -26,10 +30,13 @@ class FileUrls:
     roots : sequence of pathlib.Path
         Folders below which files may be read and written; symbolic links cannot lead out of them.
         Empty: the whole file system.
+    marks : mapping of pathlib.Path to str, optional
+        What the file `MARK` of a root must hold; roots that are not named need none.
     """
 
-    def __init__(self, roots: Sequence[Path] = ()) -> None:
+    def __init__(self, roots: Sequence[Path] = (), marks: Mapping[Path, str] | None = None) -> None:
         self._roots = tuple(root.resolve() for root in roots)
+        self._marks = {root.resolve(): mark for root, mark in (marks or {}).items()}
 
     def path(self, url: str) -> Path:
         """Return the path that a URL names.
@@ -38,6 +45,8 @@ class FileUrls:
         ------
         InvalidInput
             When the scheme or host is not ours, the path is ambiguous or leads outside the roots.
+        Unavailable
+            When the root does not show its mark: the storage is not there.
         """
         if not url.startswith(_SCHEME):
             _refuse(url, "it does not begin with file://", code="url-scheme-unsupported")
@@ -54,14 +63,31 @@ class FileUrls:
     def _below_a_root(self, path: Path, url: str) -> Path:
         if self._roots:
             real = Path(os.path.realpath(path))
-            if not any(real.is_relative_to(root) for root in self._roots):
+            root = next((one for one in self._roots if real.is_relative_to(one)), None)
+            if root is None:
                 _refuse(url, "it lies outside the storage elements of this system", code="url-outside-roots")
+            if root in self._marks:
+                _check_mark(root, self._marks[root], url)
         return path
 
     @staticmethod
     def url(path: Path) -> str:
         """Return the URL of a path."""
         return f"{_SCHEME}localhost{path}"
+
+
+def _check_mark(root: Path, mark: str, url: str) -> None:
+    try:
+        shown = (root / MARK).read_text()
+    except OSError:
+        shown = ""
+    if shown != mark:
+        raise Unavailable(
+            f"the storage {root} is not there: its folder does not hold the right {MARK}",
+            code="storage-absent",
+            next_step=f"mount it (see: findmnt {root}); nothing is written to the folder meanwhile",
+            url=url,
+        )
 
 
 def _refuse(url: str, why: str, *, code: str = "url-refused") -> NoReturn:

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from dpps.adapters.storage.byte_streams import (
     write_chunks,
 )
 from dpps.adapters.storage.file_errors import file_errors, mapped_file_error
-from dpps.adapters.storage.file_urls import FileUrls
+from dpps.adapters.storage.file_urls import MARK, FileUrls
 from dpps.domain.errors import Conflict, DamagedFile, NotFound
 from dpps.domain.files import FileContent
 
@@ -41,10 +41,12 @@ class PosixStorage:
     ----------
     roots : sequence of pathlib.Path
         Folders that may be touched; empty allows the whole file system.
+    marks : mapping of pathlib.Path to str, optional
+        Roots that are a storage only while they show these marks.
     """
 
-    def __init__(self, roots: Sequence[Path] = ()) -> None:
-        self._urls = FileUrls(roots)
+    def __init__(self, roots: Sequence[Path] = (), marks: Mapping[Path, str] | None = None) -> None:
+        self._urls = FileUrls(roots, marks)
 
     def size_bytes(self, url: str) -> int | None:
         """Return the size, or None when nothing is there."""
@@ -74,7 +76,9 @@ class PosixStorage:
 
     def upload(self, path: Path, url: str) -> FileContent:
         """Copy from a local path (temporary name, then rename); return what was read back."""
-        return _copy_and_replace(path, self._urls.path(url), names=(str(path), url))
+        return _copy_and_replace(
+            path, self._urls.path(url), names=(str(path), url), still=lambda: self._urls.path(url)
+        )
 
     def rename(self, source_url: str, destination_url: str) -> None:
         """Move within one storage; when only the destination exists this was done before, and is no error.
@@ -175,13 +179,20 @@ def _temporary(destination: Path, token: str) -> Path:
     return destination.with_name(f"{_TEMPORARY_PREFIX}{token}")
 
 
-def _copy_and_replace(source: Path, destination: Path, *, names: tuple[str, str]) -> FileContent:
+def _copy_and_replace(
+    source: Path,
+    destination: Path,
+    *,
+    names: tuple[str, str],
+    still: Callable[[], object] = lambda: None,
+) -> FileContent:
     temporary = _temporary(destination, uuid.uuid4().hex)
     try:
         read = copy_bytes(source, temporary, names=names)
         written = read_content(temporary, name=names[1])
         if written != read:
             raise _damaged(names[1], str(read), written)
+        still()  # raises when the storage went away while it was copied to
         with file_errors(names[1]):
             temporary.replace(destination)
             sync_folder(destination.parent)
@@ -217,7 +228,7 @@ def _regular_files(top: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            if not name.startswith(_TEMPORARY_PREFIX) and stat.S_ISREG(path.lstat().st_mode):
+            if not name.startswith((_TEMPORARY_PREFIX, MARK)) and stat.S_ISREG(path.lstat().st_mode):
                 yield path
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dpps.adapters.storage.file_errors import file_errors
-from dpps.adapters.storage.file_urls import FileUrls
+from dpps.adapters.storage.file_urls import MARK, FileUrls
 from dpps.data.ports import Storage
 
 __all__ = ["Survey"]
@@ -45,7 +45,7 @@ def _regular_files(top: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            if _is_regular(path):
+            if name != MARK and _is_regular(path):
                 yield path
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 __all__ = ["Disks", "may_mount"]
 
+_MARK = ".storage-mark"
+"""The one file of a storage that is no copy: it tells the storage from an empty mount point."""
 _LAST_BYTES = 64 << 10
 """Room that is left on a full disk: it fills while it is being shrunk."""
 
@@ -128,7 +130,8 @@ class Disks:
         """Yield the paths of all files on a storage's disk, as logical file names."""
         top = self.content(rse)
         for path in _files(top):
-            yield f"/{path.relative_to(top).as_posix()}"
+            if path != top / _MARK:
+                yield f"/{path.relative_to(top).as_posix()}"
 
     def _disk(self, rse: str | None) -> Path:
         return self.state if rse is None else self.folder / rse
