@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,16 @@ import psycopg
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder, default_state_folder
 
-__all__ = ["catalogue_database", "dpps", "drop_from_cache", "memory_bytes", "own_system", "paused", "scratch"]
+__all__ = [
+    "catalogue_database",
+    "cpu_seconds",
+    "dpps",
+    "drop_from_cache",
+    "memory_bytes",
+    "own_system",
+    "paused",
+    "scratch",
+]
 
 _DPPS = Path(sys.prefix) / "bin" / "dpps"
 _SETTLED = ("rucio-daemons", "transfers", "preservation", "workload", "ingest")
@@ -54,6 +64,8 @@ def own_system(*options: str) -> Iterator[StateFolder]:
     """
     with scratch() as folder:
         state = StateFolder(folder / "system")
+        # A benchmark that is told to end takes its system with it.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
         dpps("up", "--state", str(state.root), *options)
         try:
             yield state
@@ -82,6 +94,16 @@ def paused(folder: StateFolder, services: tuple[str, ...] = _SETTLED) -> Iterato
     finally:
         for process in held:
             process.resume()
+
+
+def cpu_seconds(folder: StateFolder, *services: str) -> float:
+    """Return the processor time that services, this process and its children have used until now.
+
+    Unlike a rate it hardly depends on what else the machine does.
+    """
+    this = psutil.Process()
+    processes = [this, *this.children(recursive=True), *_processes(folder, services)]
+    return sum(sum(process.cpu_times()[:2]) for process in dict.fromkeys(processes))
 
 
 def memory_bytes(folder: StateFolder, service: str) -> int:

@@ -31,6 +31,7 @@ def _share(options: argparse.Namespace, files: list[str], number: int, start: An
         published.verify_and_extract_metadata = lambda _path: (known[0], dict(known[1]))
         published.adler32 = lambda _path: "00000001"
     start.wait()
+    before = time.process_time()
     outcomes = {}
     for path in files[number :: options.processes]:
         try:
@@ -38,7 +39,7 @@ def _share(options: argparse.Namespace, files: list[str], number: int, start: An
             outcomes[path] = "ingested" if skipped is None else skipped.name
         except Exception as wrong:  # whatever it is, it is what the client makes of the file
             outcomes[path] = f"{type(wrong).__name__}: {wrong}"
-    results.put(outcomes)
+    results.put((outcomes, time.process_time() - before))
 
 
 def main() -> None:
@@ -64,12 +65,15 @@ def main() -> None:
     start.wait(120)
     started = time.perf_counter()
     outcomes: dict[str, str] = {}
+    cpu_seconds = 0.0
     for _ in workers:
-        outcomes |= results.get()
+        share, used = results.get()
+        outcomes |= share
+        cpu_seconds += used
     seconds = time.perf_counter() - started
     for worker in workers:
         worker.join()
-    json.dump({"seconds": seconds, "outcomes": outcomes}, sys.stdout)
+    json.dump({"seconds": seconds, "cpu_seconds": cpu_seconds, "outcomes": outcomes}, sys.stdout)
 
 
 if __name__ == "__main__":

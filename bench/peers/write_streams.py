@@ -9,19 +9,27 @@ their events and in the observation that they belong to.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import protozfits
 from dpps_simpipe.toy.observation import observation_of_seed
 from dpps_simpipe.toy.streams import N_PIXELS, N_SAMPLES, TelescopeEvent, write_telescope_stream
 
+_ROWS_PER_TILE = 10
+_FEWEST_TILES = 20
 _DIFFERENT = 40
 """So many waveforms follow one another: the compression must not find any of them twice."""
 
 
 def write(folder: Path, *, files: int, events: int) -> None:
     """Write ``00.fits.fz``, ``01.fits.fz``, … ."""
+    # The stream's table of tiles must have room for all of them, or the writer cuts the file.
+    tiles = max(_FEWEST_TILES, -(-events // _ROWS_PER_TILE))
+    protozfits.FlatProtobufZOFits = partial(_writer, protozfits.FlatProtobufZOFits, tiles)
     for number in range(files):
         noise = np.random.default_rng(number)
         count = min(events, _DIFFERENT)
@@ -36,6 +44,10 @@ def write(folder: Path, *, files: int, events: int) -> None:
                 for event, waveform in enumerate(islice(cycle(waveforms), events))
             ],
         )
+
+
+def _writer(kind: Any, tiles: int, **options: Any) -> Any:
+    return kind(**{**options, "n_tiles": tiles, "rows_per_tile": _ROWS_PER_TILE})
 
 
 def main() -> None:
