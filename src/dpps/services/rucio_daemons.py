@@ -64,15 +64,18 @@ def _judge() -> dict[str, Callable[[], Pass]]:
 
 
 def _conveyor() -> dict[str, Callable[[], Pass]]:
-    from rucio.daemons.conveyor.finisher import finisher
+    from rucio.daemons.conveyor import finisher as finishing
     from rucio.daemons.conveyor.poller import poller
     from rucio.daemons.conveyor.submitter import submitter
 
+    from dpps.services.rucio_work import INTERRUPTED_SUBMISSION
+
+    finishing.FAILED_DURING_SUBMISSION_DELAY = INTERRUPTED_SUBMISSION
     common = {"once": True, "partition_wait_time": 0}
     return {
         "conveyor-submitter": lambda: partial(submitter, bulk=_BULK, group_bulk=_GROUP_BULK, **common),
         "conveyor-poller": lambda: partial(poller, older_than=0, db_bulk=_BULK, **common),
-        "conveyor-finisher": lambda: partial(finisher, db_bulk=_BULK, **common),
+        "conveyor-finisher": lambda: partial(finishing.finisher, db_bulk=_BULK, **common),
     }
 
 

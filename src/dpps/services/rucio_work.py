@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 __all__ = [
+    "INTERRUPTED_SUBMISSION",
     "BriefDeletionPauses",
     "BriefPauses",
     "catalogue_is_ready",
@@ -21,6 +22,10 @@ __all__ = [
     "forget_old_messages",
 ]
 
+INTERRUPTED_SUBMISSION = timedelta(seconds=60)
+"""Requests that have been between two states for so long were left there by a submitter that was killed, or
+that lost its database. Rucio waits for two hours, in case another submitter is slow; here there is one, and
+what is submitted twice is found in place the second time."""
 _MESSAGES_KEPT = timedelta(days=1)
 _PAUSE = timedelta(seconds=3)
 
@@ -93,7 +98,11 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
         ),
         "conveyor-submitter": any_row(m.Request, m.Request.state == state.QUEUED),
         "conveyor-poller": any_row(m.Request, m.Request.state == state.SUBMITTED),
-        "conveyor-finisher": any_row(m.Request, m.Request.state.in_(finished)),
+        "conveyor-finisher": any_row(
+            m.Request,
+            m.Request.state.in_(finished)
+            | ((m.Request.state == state.SUBMITTING) & (m.Request.updated_at < now - INTERRUPTED_SUBMISSION)),
+        ),
         "undertaker": any_row(m.DataIdentifier, m.DataIdentifier.expired_at < now),
         "reaper": any_row(replica, replica.tombstone < now, replica.lock_cnt == 0),
         "minos": any_row(m.BadPFN),

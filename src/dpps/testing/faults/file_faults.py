@@ -19,7 +19,8 @@ from dpps.testing.faults.watching import Site
 
 __all__ = ["AtRest", "DamagedAtSource", "Duplicate", "InFlight", "OnSiteBeforeCopies"]
 
-_HEADER_BYTES = 2880
+_LARGER_THAN_SMALL_BYTES = 1 << 20
+"""No other file of the bed has so many bytes: what is larger, and not complete, is the copy in flight."""
 _LARGE_ROWS = 6_000_000
 _LOOKS_SECONDS = 20.0
 _TEMPORARY = ".dpps-"
@@ -266,7 +267,7 @@ class InFlight:
         """Change a byte of what was written so far; None when this is no part of the large file."""
         try:
             size = found.stat().st_size
-            if not 0 < size < entry.size_bytes or size < _HEADER_BYTES * 20:
+            if not _LARGER_THAN_SMALL_BYTES <= size < entry.size_bytes:
                 return None
             flip_byte(found, dice.randrange(size))
         except OSError:
