@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dpps.adapters.storage import byte_streams
 from dpps.adapters.storage.file_urls import MARK
 from dpps.adapters.storage.posix import PosixStorage
 from dpps.composition.state import StateFolder
@@ -87,17 +88,15 @@ def test_one_without_it_is_out_of_reach_and_nothing_is_written(
 def test_a_copy_is_not_published_where_the_storage_went_away_meanwhile(
     storage: PosixStorage, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dpps.adapters.storage import posix
-
     source = root.parent / "source"
     source.write_bytes(b"bytes")
-    copy = posix.copy_bytes
+    copy = byte_streams.copy_bytes
 
     def drop_out_then_copy(*arguments: Any, **options: Any) -> Any:
         drop_out(root)
         return copy(*arguments, **options)
 
-    monkeypatch.setattr(posix, "copy_bytes", drop_out_then_copy)
+    monkeypatch.setattr("dpps.adapters.storage.posix.copy_bytes", drop_out_then_copy)
     with pytest.raises(Unavailable):
         storage.upload(source, f"file://localhost{root}/ctao/file")
     assert [path for path in root.rglob("*") if path.is_file()] == []

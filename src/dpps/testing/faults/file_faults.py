@@ -22,7 +22,7 @@ __all__ = ["AtRest", "DamagedAtSource", "Duplicate", "InFlight", "OnSiteBeforeCo
 _LARGER_THAN_SMALL_BYTES = 1 << 20
 """No other file of the bed has so many bytes: what is larger, and not complete, is the copy in flight."""
 _LARGE_ROWS = 6_000_000
-_LOOKS_SECONDS = 20.0
+_LOOKS_SECONDS = 40.0
 _TEMPORARY = ".dpps-"
 
 
