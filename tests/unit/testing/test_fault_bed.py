@@ -36,7 +36,7 @@ class Scene:
         self.ledger = Ledger()
         self.findings = Findings(time.monotonic())
         self.disks = Disks(folder / "disks", folder / "state", mounted=False)
-        self.disks.prepare([site.rse for site in SITES], storage_bytes=0, system_bytes=0)
+        self.disks.prepare([site.rse for site in SITES])
         self.handover = folder / "state" / "handover"
         self.sender = Sender(
             self.handover, folder / "originals" / "handed", self.ledger, dice(), files_per_second=1
