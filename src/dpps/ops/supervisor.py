@@ -32,6 +32,7 @@ from dpps.ops.table import services
 __all__ = ["Supervisor", "main"]
 
 _HOUSEKEEPING_SECONDS = 30.0
+_STATUS_RETRY_SECONDS = 1.0
 
 logger = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ class Supervisor:
         self._folder = folder
         self._instance = instance
         self._waves = start_order(table)
+        self._status_is_owed = False
         self._managed = {
             service.name: ManagedService(service, folder.root, folder.log(service.name), self._write_status)
             for service in table
@@ -65,7 +67,21 @@ class Supervisor:
         )
 
     def _write_status(self) -> None:
-        write_status(self._folder, self.status())
+        """Tell others how things are; a full disk ends nothing, it is told when there is room."""
+        try:
+            write_status(self._folder, self.status())
+        except OSError as failure:
+            if not self._status_is_owed:
+                logger.warning("the status cannot be written", reason=failure.strerror)
+            self._status_is_owed = True
+        else:
+            self._status_is_owed = False
+
+    async def _pay_status(self) -> None:
+        while True:
+            await anyio.sleep(_STATUS_RETRY_SECONDS)
+            if self._status_is_owed:
+                self._write_status()
 
     async def run(self) -> None:
         """Start everything, wait for SIGTERM or SIGINT, stop everything."""
@@ -76,6 +92,7 @@ class Supervisor:
                     needed = [self._managed[name] for name in managed.service.depends_on]
                     group.start_soon(managed.run, needed)
                 group.start_soon(self._keep_house)
+                group.start_soon(self._pay_status)
                 async for number in signals:
                     logger.info("stopping", signal=number.name)
                     break
@@ -95,8 +112,13 @@ class Supervisor:
             await anyio.sleep(_HOUSEKEEPING_SECONDS)
             processes.reap({managed.pid for managed in self.services if managed.pid})
             for path in self._folder.logs.glob("*.log"):
-                if await anyio.to_thread.run_sync(partial(logs.rotate, path)):
-                    logger.info("log file started anew", path=str(path))
+                try:
+                    if await anyio.to_thread.run_sync(partial(logs.rotate, path)):
+                        logger.info("log file started anew", path=str(path))
+                except OSError as failure:
+                    logger.warning(
+                        "a log file cannot be started anew", path=str(path), reason=failure.strerror
+                    )
 
 
 async def _supervise(folder: StateFolder, instance: Instance, table: Sequence[Service]) -> None:
