@@ -27,7 +27,7 @@ test: setup ## run all tests, with the real parts that pip installs
 	$(CORE)/dpps-aiv matrix --junit reports/core.xml --junit reports/pipelines.xml --html reports/traceability.html
 
 unit: setup ## run the fast tests only
-	$(CORE)/python -m pytest -m "not (postgresql or rucio or parsl or pipelines or system or peer)" $(TESTS)
+	$(CORE)/python -m pytest -m "not (postgresql or rucio or parsl or pipelines or system or peer or xrootd)" $(TESTS)
 
 lint: setup ## ruff, mypy, import contracts, spelling
 	$(CORE)/ruff check .
