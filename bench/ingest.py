@@ -16,6 +16,7 @@ import argparse
 import configparser
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Figure, machine, print_figures, save_figures
-from bench.handed import HandedSet, hand_over, write_templates, wrong_with
+from bench.handed import HandedSet, damage_kinds, hand_over, write_templates, wrong_with
 from bench.system import cpu_seconds, drop_from_cache, own_system, paused
 from dpps.composition.data import build_catalogue, build_inspectors, build_policy
 from dpps.composition.ingest import build_ingest_crew, build_ingest_settings
@@ -47,6 +48,7 @@ _PEER = Path(sys.prefix).parent / ".envs" / "bdms-client" / "bin" / "python"
 _SCRIPT = Path(__file__).parent / "peers" / "published_ingest.py"
 _PEER_NAME = "ctao-bdms-clients"
 _EVENTS = 10
+_LARGE_FILES = 4
 _BUFFER_BYTES = 8 * 1024 * 1024
 _CATALOGUE = ("rucio-server", "postgres", "cache")
 
@@ -115,9 +117,11 @@ def ours(bench: Bench, files: int) -> Rate:
     return Rate(files_per_second=files / seconds, cpu_ms_per_file=1e3 * used / files)
 
 
-def peers(bench: Bench, files: int, processes: int, *, catalogue_only: bool = False) -> Rate:
+def peers(
+    bench: Bench, files: int, processes: int, *, damaged_every: int = 100, catalogue_only: bool = False
+) -> Rate:
     """Measure the published client, and print what it made of damaged files."""
-    handed = bench.hand_over(files, damaged_every=0 if catalogue_only else 100)
+    handed = bench.hand_over(files, damaged_every=0 if catalogue_only else damaged_every)
     home = bench.state.root.parent
     names, configuration = home / "files.json", home / "rucio.cfg"
     names.write_text(json.dumps([str(path) for path in handed.files]))
@@ -194,26 +198,40 @@ def _one_archived(bench: Bench) -> list[Path]:
     return handed.files
 
 
-def large_file(bench: Bench, template: Path) -> tuple[float, float]:
-    """Return the MB/s of merely reading and checksumming a file, and of its whole ingest; both cold."""
-    size_mb = template.stat().st_size / 1e6
-    drop_from_cache(template)
-    started = time.perf_counter()
-    checksum = 1
-    with template.open("rb", buffering=0) as stream:
-        while part := stream.read(_BUFFER_BYTES):
-            checksum = zlib.adler32(part, checksum)
-    reading = size_mb / (time.perf_counter() - started)
+def large_files(bench: Bench, template: Path) -> tuple[float, float]:
+    """Return the MB/s of merely reading and checksumming files, and of their whole ingest.
+
+    Both by the same worker processes, and both from the disk.
+    """
     folder = bench.storage / bench.next_folder()
     folder.mkdir(parents=True)
-    path = folder / f"TEL001_SDH0001_20260214T210000_{checksum:08x}_CHUNK00000.fits.fz"
-    path.hardlink_to(template)
-    path.with_name(f"{path.name}.trigger").symlink_to(path.name)
-    drop_from_cache(path)
+    paths = [folder / f"TEL001_SDH0001_20260214T210000_CHUNK{n:05d}.fits.fz" for n in range(_LARGE_FILES)]
+    for path in paths:
+        shutil.copyfile(template, path)
+        drop_from_cache(path)
+    size_mb = len(paths) * template.stat().st_size / 1e6
+    started = time.perf_counter()
+    checksums = bench.crew.start(read_and_checksum, paths).results(lambda: False)
+    reading = size_mb / (time.perf_counter() - started)
+    assert len(set(checksums)) == 1, checksums
+    for path in paths:
+        drop_from_cache(path)
+        path.with_name(f"{path.name}.trigger").symlink_to(path.name)
     seconds, results = bench.ingest()
-    if [one.error for one in results] != [None]:
-        raise SystemExit(f"the large file was not taken: {results}")
+    if any(one.error for one in results) or len(results) != len(paths):
+        raise SystemExit(f"large files were not taken: {results}")
+    for path in paths:
+        path.unlink()
     return reading, size_mb / seconds
+
+
+def read_and_checksum(path: Path) -> int:
+    """Do what every ingest has to do at least; return the checksum."""
+    checksum = 1
+    with path.open("rb", buffering=0) as stream:
+        while part := stream.read(_BUFFER_BYTES):
+            checksum = zlib.adler32(part, checksum)
+    return checksum
 
 
 def _figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
@@ -224,6 +242,7 @@ def _figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
         own.append(ours(bench, options.files))
         for count in counts:
             published[count].append(peers(bench, options.peer_files, count))
+    peers(bench, 2 * len(damage_kinds()), 1, damaged_every=2)  # not for its speed
     figures: list[Figure] = []
     for count in counts:
         peer = f"{_PEER_NAME}, {count} process{'es' if count > 1 else ''}"
@@ -257,17 +276,17 @@ def _figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
     )
     if options.large_events:
         [template] = write_templates(bench.storage.parent / "large", files=1, events=options.large_events)
-        measured = [large_file(bench, template) for _ in range(3)]
+        measured = [large_files(bench, template) for _ in range(3)]
         reading, ingest = (statistics.median(column) for column in zip(*measured, strict=True))
         figures.append(
             Figure(
-                name=f"ingest, one file of {template.stat().st_size / 1e9:.2g} GB, cold",
+                name=f"ingest, {_LARGE_FILES} files of {template.stat().st_size / 1e9:.2g} GB, cold",
                 value=ingest,
                 unit="MB/s",
                 more_is_better=True,
                 aim_ratio=0.7,
                 peer=reading,
-                peer_source="reading and checksumming the same bytes",
+                peer_source="reading and checksumming them, as many processes",
             )
         )
     return figures
