@@ -88,7 +88,10 @@ class ReplicationRule:
     state: RuleState | None = None
     error: str | None = None
     expires_at: datetime | None = None
-    """When the catalogue forgets the rule, and lets go of the copies that no other one wants."""
+    """When the catalogue forgets the rule, and lets go of the copies that no other one wants.
+
+    A rule to be ensured that says it puts the end of a known one off; none ever comes earlier.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,14 @@ from dpps.domain.errors import DppsError, InvalidInput, NotFound
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
 
-__all__ = ["TEMPORARY_SCOPE", "ExtendedFile", "TemporaryKeeper", "check_lifetime", "extend_lifetime"]
+__all__ = [
+    "TEMPORARY_SCOPE",
+    "ExtendedFile",
+    "TemporaryKeeper",
+    "check_lifetime",
+    "extend_lifetime",
+    "is_temporary",
+]
 
 TEMPORARY_SCOPE = "tmp"
 _LONGEST = timedelta(days=365)
@@ -43,6 +50,11 @@ class ExtendedFile:
     lfn: Lfn
     expires_at: datetime | None = None
     error: DppsError | None = None
+
+
+def is_temporary(dataset: str) -> bool:
+    """Tell whether a dataset holds temporary files: each has its own end, and the policy keeps none."""
+    return Lfn(dataset).scope == TEMPORARY_SCOPE
 
 
 def check_lifetime(lifetime: timedelta) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import pytest
 
 from dpps.data.ports import Catalogue, Registration, ReplicationRule
-from dpps.data.query import parse_query
+from dpps.data.query import EVERYTHING, Place, parse_place, parse_query
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound
 from dpps.domain.files import FileContent, MetadataValue, ReplicaState
 from dpps.domain.names import Lfn
@@ -121,13 +122,13 @@ class CatalogueContract:
         (known,) = catalogue.files([file.lfn])
         assert known is not None
         assert known.dataset is None
-        assert catalogue.find([], under=folder) == []
+        assert catalogue.find(EVERYTHING, place=Place(folder)) == []
         assert raw.members(file.dataset) == set()
         catalogue.attach(file.dataset, [file.lfn])
         (known,) = catalogue.files([file.lfn])
         assert known is not None
         assert known.dataset == file.dataset
-        assert catalogue.find([], under=folder) == [file.lfn]
+        assert catalogue.find(EVERYTHING, place=Place(folder)) == [file.lfn]
         assert raw.members(file.dataset) == {file.lfn.name}
 
     def test_repeating_changes_nothing(self, catalogue: Catalogue, raw: RawCatalogue, folder: str) -> None:
@@ -201,6 +202,17 @@ class CatalogueContract:
             ("data__level like 'DL%'", ["a/1.dat", "a/2.dat", "b/3.dat"]),
             ("data__level like '%1'", ["b/3.dat"]),
             ("data__level like 'D_0'", []),
+            ("not data__level like '%1'", ["a/1.dat", "a/2.dat"]),
+            ("data__level = 'DL1' or instance__obs_id = 2000000456", ["a/1.dat", "b/3.dat"]),
+            ("instance__obs_id in (2000000456, 7) or instance__obs_id > 2000000456", ["a/1.dat", "a/2.dat"]),
+            ("not (instance__obs_id in (2000000456) or data__level = 'DL1')", ["a/2.dat"]),
+            ("instance__obs_id between 1 and 2000000456", ["a/1.dat"]),
+            ("instance__obs_id not between 1 and 2000000456", ["a/2.dat"]),
+            ("instance__obs_id is missing", ["b/3.dat"]),
+            ("start_time is present and not (data__level = 'DL0' and dpps__toy = true)", ["a/1.dat"]),
+            ("tel_ids contains 1", ["a/1.dat"]),
+            ("tel_ids not contains 4", ["b/3.dat"]),
+            ("tel_ids in (14, 1) and tel_ids != 4", ["b/3.dat"]),
             ("instance__obs_id = 2000000456", ["a/1.dat"]),
             ("instance__obs_id >= 2000000456 and instance__obs_id < 2000000457", ["a/1.dat"]),
             ("instance__obs_id > 1 and instance__obs_id > 2000000456", ["a/2.dat"]),
@@ -248,7 +260,7 @@ class CatalogueContract:
         }
         files = [self.file(folder, name, rse=raw.onsite_rse, metadata=one) for name, one in told.items()]
         self.enter(catalogue, *files)
-        found = catalogue.find(parse_query(expression), under=folder)
+        found = catalogue.find(parse_query(expression), place=Place(folder))
         assert [lfn.name.removeprefix(f"{folder}/") for lfn in found] == names
 
     def test_finding_stays_below_the_path_and_within_the_limit(
@@ -256,14 +268,56 @@ class CatalogueContract:
     ) -> None:
         names = ["a/1.dat", "a/2.dat", "ab/1.dat", "b/c/1.dat"]
         self.enter(catalogue, *(self.file(folder, name, rse=raw.onsite_rse) for name in names))
-        assert [one.name for one in catalogue.find([], under=f"{folder}/a")] == [
+        assert [one.name for one in catalogue.find(EVERYTHING, place=Place(f"{folder}/a"))] == [
             f"{folder}/a/1.dat",
             f"{folder}/a/2.dat",
         ]
-        assert [one.name for one in catalogue.find([], under=f"{folder}/", limit=3)] == [
+        assert [one.name for one in catalogue.find(EVERYTHING, place=Place(folder), limit=3)] == [
             f"{folder}/{name}" for name in names[:3]
         ]
-        assert Lfn(f"{folder}/b/c/1.dat") in catalogue.find([])
+        assert Lfn(f"{folder}/b/c/1.dat") in catalogue.find(EVERYTHING)
+
+    def test_pages_follow_each_other(self, catalogue: Catalogue, raw: RawCatalogue, folder: str) -> None:
+        names = ["a-b/1.dat", "a/1.dat", "a/2.dat", "a0/1.dat", "b/1.dat"]
+        self.enter(catalogue, *(self.file(folder, name, rse=raw.onsite_rse) for name in names))
+        query, place = parse_query("dpps__schema = 1"), Place(folder)
+        found = catalogue.find(query, place=place, limit=2)
+        while page := catalogue.find(query, place=place, after=found[-1], limit=2):
+            found += page
+        assert [lfn.name.removeprefix(f"{folder}/") for lfn in found] == names
+
+    @pytest.mark.parametrize(
+        ("pattern", "names"),
+        [
+            ("**", ["a/TEL001_x.dat", "a/true_y.dat", "b/c/TEL001_z.dat"]),
+            ("**/TEL001*", ["a/TEL001_x.dat", "b/c/TEL001_z.dat"]),
+            ("*/TEL001*", ["a/TEL001_x.dat"]),
+            ("a/TEL00?_[xy].dat", ["a/TEL001_x.dat"]),
+            ("a/TEL001_[!x].dat", []),
+            ("*/true*", ["a/true_y.dat"]),
+            ("a/true_y.dat", ["a/true_y.dat"]),
+            ("b/c", ["b/c/TEL001_z.dat"]),
+        ],
+    )
+    def test_finding_by_patterns_of_names(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str, pattern: str, names: list[str]
+    ) -> None:
+        every = ["a/TEL001_x.dat", "a/true_y.dat", "b/c/TEL001_z.dat"]
+        self.enter(catalogue, *(self.file(folder, name, rse=raw.onsite_rse) for name in every))
+        found = catalogue.find(EVERYTHING, place=parse_place(f"{folder}/{pattern}"))
+        assert [lfn.name.removeprefix(f"{folder}/") for lfn in found] == names
+
+    def test_files_of_other_clients_are_found_without_our_metadata(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str
+    ) -> None:
+        ours = self.file(folder, "a/1.dat", rse=raw.onsite_rse)
+        theirs = replace(self.file(folder, "b/2.dat", rse=raw.onsite_rse), metadata={"obs_id": 5})
+        bare = replace(self.file(folder, "c/3.dat", rse=raw.onsite_rse), metadata={})
+        self.enter(catalogue, ours)
+        catalogue.register([theirs, bare])
+        assert catalogue.find(EVERYTHING, place=Place(folder)) == [ours.lfn, theirs.lfn, bare.lfn]
+        assert catalogue.find(parse_query("obs_id = 5"), place=Place(folder)) == [theirs.lfn]
+        assert catalogue.find(parse_query("obs_id is missing"), place=Place(f"{folder}/c")) == [bare.lfn]
 
     def test_datasets_and_members(self, catalogue: Catalogue, raw: RawCatalogue, folder: str) -> None:
         names = ["b/2.dat", "b/1.dat", "c/d/3.dat"]
@@ -307,6 +361,31 @@ class CatalogueContract:
         assert catalogue.ensure_rule(rule) == made
         (listed,) = catalogue.rules(file.dataset)
         assert replace(listed, rule_id="", state=None, error=None) == rule
+
+    def test_the_end_of_a_policys_rule_is_put_off_and_never_comes_earlier(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str
+    ) -> None:
+        file = self.file(folder, "a/1.dat", rse=raw.onsite_rse)
+        self.enter(catalogue, file)
+        day = 86400
+        rule = ReplicationRule(
+            dataset=file.dataset, copies=1, expression=_OFFSITE, kind="raw", lifetime_seconds=2 * day
+        )
+
+        def end() -> datetime | None:
+            (listed,) = catalogue.rules(file.dataset)
+            return listed.expires_at
+
+        made = catalogue.ensure_rule(rule)
+        first = end()
+        assert first is not None
+        catalogue.ensure_rule(replace(rule, lifetime_seconds=day, expires_at=first - timedelta(days=1)))
+        assert end() == first
+        later = replace(rule, lifetime_seconds=3 * day, expires_at=first + timedelta(days=1))
+        assert catalogue.ensure_rule(later) == made
+        assert (end() or first) - first > timedelta(hours=23)
+        assert catalogue.ensure_rule(replace(rule, lifetime_seconds=None)) == made
+        assert end() is None
 
     def test_a_rule_that_was_made_without_mark_is_adopted(
         self, catalogue: Catalogue, raw: RawCatalogue, folder: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from dpps.data.policy.expressions import parse_expression
 from dpps.data.ports import (
@@ -116,11 +117,20 @@ class MemoryCatalogue:
         """Make the rule unless an equal one exists."""
         self._members(rule.dataset)
         rules = self._rules.setdefault(rule.dataset, [])
-        for known in rules:
+        for number, known in enumerate(rules):
             alike = (known.kind is None) == (rule.kind is None)
             if alike and (known.copies, known.expression) == (rule.copies, rule.expression):
+                if known.expires_at is not None and rule.kind is not None:
+                    rules[number] = replace(known, expires_at=_later_end(known.expires_at, rule))
                 return known.rule_id
-        made = replace(rule, rule_id=uuid.uuid4().hex, state=RuleState.REPLICATING)
+        end = None if rule.lifetime_seconds is None else _seconds_from_now(rule.lifetime_seconds)
+        made = replace(
+            rule,
+            rule_id=uuid.uuid4().hex,
+            state=RuleState.REPLICATING,
+            lifetime_seconds=None,
+            expires_at=rule.expires_at or end,
+        )
         rules.append(made)
         return made.rule_id
 
@@ -230,3 +240,12 @@ def _unknown(name: str) -> NotFound:
     return NotFound(
         f"the catalogue does not know {name}", code="lfn-unknown", next_step="run: dpps data ls", name=name
     )
+
+
+def _later_end(known: datetime, rule: ReplicationRule) -> datetime | None:
+    """Return when a rule ends that an equal one is asked for: never earlier than before."""
+    return None if rule.lifetime_seconds is None else max(known, rule.expires_at or known)
+
+
+def _seconds_from_now(seconds: int) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)

@@ -59,9 +59,14 @@ class RuleTable:
         """
         terms = {"source_replica_expression": rule.source_expression, "priority": rule.priority}
         differs = (known.source_expression, known.priority) != tuple(terms.values())
-        if rule.kind is not None and known.state is RuleState.OK and differs:
+        changes: dict[str, object] = {}
+        if known.state is RuleState.OK and differs:
+            changes |= terms
+        if _ends_too_early(known, rule):
+            changes["lifetime"] = rule.lifetime_seconds
+        if rule.kind is not None and changes:
             with catalogue_errors(f"change the rule {known.rule_id} of {rule.dataset}"):
-                self._client.update_replication_rule(known.rule_id, {**terms, "meta": _mark(rule)})
+                self._client.update_replication_rule(known.rule_id, {**changes, "meta": _mark(rule)})
 
     def _add(self, rule: ReplicationRule) -> str:
         parent = Lfn(rule.dataset)
@@ -133,6 +138,15 @@ class RuleTable:
 def _is_equal(known: ReplicationRule, rule: ReplicationRule) -> bool:
     terms = (known.copies, known.expression, known.kind is None)
     return terms == (rule.copies, rule.expression, rule.kind is None)
+
+
+def _ends_too_early(known: ReplicationRule, rule: ReplicationRule) -> bool:
+    """Tell whether a rule ends though it shall not, or before the moment that is asked for."""
+    if known.expires_at is None:
+        return False
+    if rule.lifetime_seconds is None:
+        return True
+    return rule.expires_at is not None and rule.expires_at > known.expires_at
 
 
 def _mark(rule: ReplicationRule) -> str | None:

@@ -8,7 +8,7 @@ remain.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import batched
 
@@ -19,6 +19,7 @@ from dpps.data.policy import PreservationPolicy, ProductKind, plan_rules
 from dpps.data.policy.plan import site_of
 from dpps.data.ports import Catalogue, ReplicationRule, RuleState, StorageElement
 from dpps.data.preservation.freeing import OnsiteCopy, PreservationOutcome, free, judge, proven_sites
+from dpps.data.temporary import is_temporary
 from dpps.domain.errors import Unavailable
 from dpps.domain.files import ArchivedFile, ReplicaState
 from dpps.domain.names import Lfn
@@ -28,6 +29,8 @@ __all__ = ["DatasetLook", "Keeping", "keep_dataset", "preservation_pass"]
 
 _BATCH_FILES = 500
 _REASONS_MAX = 5
+_END_TOLERANCE = timedelta(minutes=1)
+"""Ends of rules that differ by less are the same: the catalogue counts from when it made the rule."""
 _DELETION_MAX = timedelta(hours=1)
 """After which a freed copy that is still there is judged anew: someone may want it."""
 
@@ -126,7 +129,7 @@ class _Look:
 
     def run(self) -> None:
         self._take_stock()
-        wanted = self._wanted()
+        wanted = None if is_temporary(self.look.dataset) else self._wanted()
         if wanted is not None:
             keepers, superseded = self._ensure(wanted)
             kept = self._kept(keepers) if self.onsite or superseded else {}
@@ -173,9 +176,20 @@ class _Look:
             except Unavailable as impossible:
                 self.waits.append(impossible.message)
                 return None
-            for rule in rules:
-                wanted.setdefault((rule.copies, rule.expression), rule)
+            for rule in map(self._with_end, rules):
+                terms = (rule.copies, rule.expression)
+                known = wanted.get(terms, rule)
+                # The catalogue has one such rule a dataset: it keeps what stays longest.
+                wanted[terms] = rule if _ends_too_early(known, rule) else known
         return list(wanted.values())
+
+    def _with_end(self, rule: ReplicationRule) -> ReplicationRule:
+        """Return a rule that ends when the lifetime of this dataset's products is over, if that is known."""
+        if rule.lifetime_seconds is None or self.state is None:
+            return rule
+        end = self.state.first_seen_at + timedelta(seconds=rule.lifetime_seconds)
+        left = end - self.work.reader.clock()
+        return replace(rule, expires_at=end, lifetime_seconds=max(1, round(left.total_seconds())))
 
     def _is_over(self, kind: ProductKind) -> bool:
         """Tell whether the lifetime of a kind's products is over; the catalogue ended the rules by itself."""
@@ -198,10 +212,7 @@ class _Look:
             else:
                 self.look.rules_made += 1
                 self.waits.append(f"the rule for {rule.copies} copies at {rule.expression} was missing")
-            terms = (rule.source_expression, rule.priority)
-            if not self.work.dry_run and (
-                there is None or terms != (there.source_expression, there.priority)
-            ):
+            if not self.work.dry_run and (there is None or _differs(there, rule)):
                 self.work.catalogue.ensure_rule(rule)
         return keepers, list(ours.values())
 
@@ -268,3 +279,18 @@ class _Look:
             self.look.rules_ended += 1
             if not self.work.dry_run:
                 self.work.catalogue.remove_rule(rule.rule_id)
+
+
+def _differs(there: ReplicationRule, wanted: ReplicationRule) -> bool:
+    """Tell whether a rule reads from elsewhere, hurries otherwise or ends earlier than it should."""
+    terms = (wanted.source_expression, wanted.priority)
+    return terms != (there.source_expression, there.priority) or _ends_too_early(there, wanted)
+
+
+def _ends_too_early(rule: ReplicationRule, wanted: ReplicationRule) -> bool:
+    """Tell whether a rule lets go of copies that another one still wants."""
+    if wanted.lifetime_seconds is None:
+        return rule.lifetime_seconds is not None or rule.expires_at is not None
+    if rule.expires_at is None or wanted.expires_at is None:
+        return False
+    return wanted.expires_at - rule.expires_at > _END_TOLERANCE
