@@ -89,6 +89,9 @@ class EvidenceContract:
         evidence.record([read])
         assert evidence.known([read.lfn])[read.key].released_at == _NOW
         assert evidence.oldest("PIC", _NOW + _DAY, 10) == []
+        evidence.mark_released([read.key], None)
+        assert evidence.known([read.lfn])[read.key].released_at is None
+        assert evidence.oldest("PIC", _NOW + _DAY, 10) == [read.key]
 
     def test_summaries_count_by_storage(self, evidence: Evidence) -> None:
         evidence.record([_read(_key("a"), CopyOutcome.INTACT), _read(_key("b"), CopyOutcome.DAMAGED)])
@@ -133,6 +136,12 @@ class DatasetStatesContract:
         assert states.due("p1", _NOW, 10) == []
         states.note_seen(["/a/b/2"], "p1", _NOW, due=True)
         assert [one.name for one in states.due("p1", _NOW, 10)] == ["/a/b/2"]
+
+    def test_a_dataset_that_is_forgotten_is_not_looked_at(self, states: DatasetStates) -> None:
+        states.note_seen(["/a/b/c", "/a/b/d"], "1", _NOW, due=False)
+        states.forget("/a/b/c")
+        states.forget("/a/b/unknown")
+        assert [one.name for one in states.due("1", _NOW, 10)] == ["/a/b/d"]
 
     def test_a_change_during_a_look_is_not_lost(self, states: DatasetStates) -> None:
         states.note_look("/a/b/1", "p1", "", _NOW - _DAY, _NOW)

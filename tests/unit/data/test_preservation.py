@@ -7,18 +7,19 @@ import pytest
 
 from dpps.adapters.memory.preservation import MemoryEvidence
 from dpps.data.audit.reading import Reader
-from dpps.data.audit.records import CopyKey, CopyOutcome
+from dpps.data.audit.records import CopyKey, CopyOutcome, DatasetState
 from dpps.data.policy import FreeOnsite, PreservationPolicy
-from dpps.data.ports import ReplicationRule, RuleState
+from dpps.data.ports import Registration, ReplicationRule, RuleState
 from dpps.data.preservation import (
     DatasetLook,
     Keeping,
     OnsiteCopy,
     PreservationOutcome,
+    keep_dataset,
     preservation_pass,
 )
 from dpps.domain.errors import NotAuthorized
-from dpps.domain.files import ReplicaState
+from dpps.domain.files import FileContent, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
 from dpps.testing.handed_files import announce, make_simtel
@@ -303,6 +304,81 @@ def test_a_locked_copy_does_not_keep_the_others(archive: Archive, preserve: Pres
     assert "rule" in outcomes[lfn].reason
     assert outcomes[other.lfn].outcome is PreservationOutcome.FREED
     assert archive.catalogue.released == {("CTAO-NORTH", other.lfn)}
+
+
+def test_a_freed_copy_that_someone_wants_again_is_audited_as_any_other(
+    archive: Archive, preserve: Preserve, evidence: MemoryEvidence, clock: Clock, lfn: Lfn
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC")
+    assert preserve()[0].outcome is PreservationOutcome.FREED
+    assert evidence.oldest("CTAO-NORTH", clock.now, 10) == []
+    archive.catalogue.locked.add(("CTAO-NORTH", lfn))
+    clock.now += timedelta(hours=2)
+    assert preserve()[0].outcome is PreservationOutcome.KEPT
+    assert evidence.oldest("CTAO-NORTH", clock.now, 10) == [CopyKey(lfn, "CTAO-NORTH")]
+
+
+def with_lifetime(policy: PreservationPolicy, lifetime: timedelta | None) -> PreservationPolicy:
+    kinds = [kind.model_copy(update={"lifetime": lifetime}) for kind in policy.kinds]
+    return policy.model_copy(update={"kinds": tuple(kinds)})
+
+
+@pytest.mark.parametrize("days", [None, 300])
+def test_rules_end_when_the_new_policy_says_and_not_before(
+    archive: Archive, evidence: MemoryEvidence, clock: Clock, days: int | None
+) -> None:
+    clock.now = datetime.now(UTC)
+    archive.policy = with_lifetime(archive.policy, timedelta(days=30))
+    announce(make_simtel(archive.handover / "run10.simtel"))
+    (result,) = archive.ingest()
+    assert result.lfn is not None
+    dataset, lifetime = result.lfn.parent, None if days is None else timedelta(days=days)
+    assert all(rule.expires_at for rule in archive.catalogue.rules(dataset))
+    state = DatasetState(
+        name=dataset, digest="", settled=False, reason="", first_seen_at=clock.now, looked_at=None,
+        due_at=clock.now,
+    )  # fmt: skip
+    work = Keeping(
+        catalogue=archive.catalogue,
+        reader=Reader(storage=archive.storage, evidence=evidence, clock=clock),
+        policy=with_lifetime(archive.policy, lifetime),
+        elements=archive.catalogue.storage_elements(),
+    )
+    keep_dataset(work, dataset, state)
+    wanted = None if lifetime is None else clock.now + lifetime
+    assert {rule.expires_at for rule in archive.catalogue.rules(dataset)} == {wanted}
+
+
+def test_of_kinds_that_share_a_rule_the_one_that_stays_longest_decides(
+    archive: Archive, lfn: Lfn, look: Look
+) -> None:
+    short = archive.policy.kinds[0].model_copy(
+        update={"where": "", "lifetime": timedelta(days=1), "first_copy_from": "anywhere"}
+    )
+    kept = short.model_copy(update={"name": "kept", "where": "data__level = 'SIM'", "lifetime": None})
+    for rule in archive.catalogue.rules(lfn.parent):
+        archive.catalogue.remove_rule(rule.rule_id)
+    (file,) = archive.catalogue.files([lfn])
+    assert file is not None
+    other = Registration(
+        lfn=Lfn(f"{lfn.parent}/a"), rse="CTAO-NORTH", content=file.content, metadata={}, dataset=lfn.parent
+    )
+    archive.catalogue.register([other])
+    archive.catalogue.attach(lfn.parent, [other.lfn])
+    archive.policy = archive.policy.model_copy(update={"kinds": (kept, short)})
+    look()
+    assert {rule.expires_at for rule in archive.catalogue.rules(lfn.parent)} == {None}
+
+
+def test_temporary_files_are_not_the_policys(archive: Archive, look: Look) -> None:
+    lfn = Lfn("/ctao/tmp/jane/files/scratch.h5")
+    content = FileContent(size_bytes=1, adler32="00000001")
+    scratch = Registration(lfn=lfn, rse="CSCS", content=content, metadata={}, dataset=lfn.parent)
+    archive.catalogue.register([scratch])
+    archive.catalogue.attach(lfn.parent, [lfn])
+    (one,) = look()
+    assert (one.dataset, one.waits_for, one.rules_made) == (lfn.parent, "", 0)
+    assert archive.catalogue.rules(lfn.parent) == []
 
 
 def test_readers_may_not_free(archive: Archive, preserve: Preserve) -> None:

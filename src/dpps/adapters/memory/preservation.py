@@ -79,8 +79,8 @@ class MemoryEvidence:
         ]
         return [key for _, key in sorted(found)[:limit]]
 
-    def mark_released(self, copies: Sequence[CopyKey], at: datetime) -> None:
-        """Note that the storage may delete these copies."""
+    def mark_released(self, copies: Sequence[CopyKey], at: datetime | None) -> None:
+        """Note that the storage may delete these copies; with None, that it may not any more."""
         for key in copies:
             if key in self._rows:
                 self._rows[key] = replace(self._rows[key], released_at=at)
@@ -149,6 +149,10 @@ class MemoryDatasetStates:
         """Return datasets to look at: due ones, and those last compared with another policy."""
         found = [one for one in self._rows.values() if one.due_at <= at or one.digest != digest]
         return sorted(found, key=lambda one: (one.due_at > at, one.due_at, one.name))[:limit]
+
+    def forget(self, name: str) -> None:
+        """Forget a dataset that is no more; unknown is no error."""
+        self._rows.pop(name, None)
 
     def note_look(self, name: str, digest: str, reason: str, at: datetime, due_at: datetime) -> None:
         """Note a look at a dataset; an empty reason means that nothing is left to do."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import batched
 from typing import Final
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dpps.adapters.sql.engine import database_errors
@@ -59,6 +59,11 @@ class SqlDatasetStates:
                 for row in connection.execute(query.limit(limit)).mappings():
                     found.setdefault(row["name"], DatasetState(**row))
         return list(found.values())[:limit]
+
+    def forget(self, name: str) -> None:
+        """Forget a dataset that is no more; unknown is no error."""
+        with database_errors(), self._engine.begin() as connection:
+            connection.execute(delete(table).where(table.c.name == name))
 
     def note_look(self, name: str, digest: str, reason: str, at: datetime, due_at: datetime) -> None:
         """Note a look at a dataset; an empty reason means that nothing is left to do."""

@@ -102,8 +102,8 @@ class SqlEvidence:
         with database_errors(), self._engine.connect() as connection:
             return [CopyKey(Lfn(lfn), rse) for lfn, rse in connection.execute(query)]
 
-    def mark_released(self, copies: Sequence[CopyKey], at: datetime) -> None:
-        """Note that the storage may delete these copies."""
+    def mark_released(self, copies: Sequence[CopyKey], at: datetime | None) -> None:
+        """Note that the storage may delete these copies; with None, that it may not any more."""
         for chunk in batched(copies, _CHUNK):
             keys = [(one.lfn.name, one.rse) for one in chunk]
             released = update(table).where(tuple_(table.c.lfn, table.c.rse).in_(keys))

@@ -52,8 +52,8 @@ class Evidence(Protocol):
         """Return copies that were damaged, lost or unreadable when last read, before a time."""
         ...
 
-    def mark_released(self, copies: Sequence[CopyKey], at: datetime) -> None:
-        """Note that the storage may delete these copies."""
+    def mark_released(self, copies: Sequence[CopyKey], at: datetime | None) -> None:
+        """Note that the storage may delete these copies; with None, that it may not any more."""
         ...
 
     def summaries(self) -> list[AuditSummary]:
@@ -74,6 +74,10 @@ class DatasetStates(Protocol):
 
     def due(self, digest: str, at: datetime, limit: int) -> list[DatasetState]:
         """Return datasets to look at: due ones, and those last compared with another policy."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Forget a dataset that is no more; unknown is no error."""
         ...
 
     def note_look(self, name: str, digest: str, reason: str, at: datetime, due_at: datetime) -> None:

@@ -130,6 +130,9 @@ def free(catalogue: Catalogue, reader: Reader, verdicts: Sequence[OnsiteCopy]) -
     ]
     freed = [CopyKey(one.lfn, one.rse) for one in results if one.outcome is PreservationOutcome.FREED]
     reader.evidence.mark_released(freed, reader.clock())
+    # Someone wants again what was freed before, or its proof is gone: the audit reads it as any other.
+    kept = [CopyKey(one.lfn, one.rse) for one in results if one.outcome is PreservationOutcome.KEPT]
+    reader.evidence.mark_released(kept, None)
     return results
 
 

@@ -12,7 +12,9 @@ from dpps.data.audit.comparing import remove_forgotten, survey_storage
 from dpps.data.audit.records import AuditEvent, DatasetState
 from dpps.data.audit.verifying import audit_pass
 from dpps.data.policy import PreservationPolicy
+from dpps.data.ports import Catalogue, StorageElement
 from dpps.data.preservation import DatasetLook, Keeping, PreservationOutcome, keep_dataset
+from dpps.domain.errors import DppsError, NotFound
 from dpps.domain.principals import Action, authorize
 from dpps.services.preservation.metrics import PreservationMetrics
 
@@ -76,8 +78,17 @@ class KeepingWork:
         states.set_cursor("changes", now)
 
     def _look(self, work: Keeping, state: DatasetState) -> None:
-        begun = self._parts.reader.clock()
-        look = keep_dataset(work, state.name, state)
+        begun, states = self._parts.reader.clock(), self._parts.states
+        try:
+            look = keep_dataset(work, state.name, state)
+        except DppsError as error:
+            if isinstance(error, NotFound) and _is_gone(work.catalogue, state.name):
+                states.forget(state.name)
+                _log.info("dataset gone", dataset=state.name)
+                return
+            # One that cannot be looked at goes to the end of the queue: the others have their turn.
+            states.note_look(state.name, work.policy.digest, error.message, begun, begun + _LOOK_LONGEST)
+            raise
         self._metrics.note_look(look)
         self._tell(look)
         due_at = self._due_at(look, state, begun)
@@ -98,6 +109,14 @@ class KeepingWork:
                 _log.info("freed", lfn=str(copy.lfn), rse=copy.rse, verified_at=list(copy.verified_at))
         if look.rules_made or look.rules_ended:
             _log.info("rules changed", dataset=look.dataset, made=look.rules_made, ended=look.rules_ended)
+
+
+def _is_gone(catalogue: Catalogue, dataset: str) -> bool:
+    try:
+        catalogue.rules(dataset)
+    except NotFound:
+        return True
+    return False
 
 
 class AuditWork:
@@ -151,19 +170,44 @@ class SurveyWork:
         self._metrics = metrics
 
     def __call__(self, archive: ArchiveConnection) -> bool:
-        """List the storages if it is time."""
+        """List the storages whose time it is.
+
+        Raises
+        ------
+        DppsError
+            The first outage of a storage, after all the others were listed.
+        """
+        outages: list[DppsError] = []
+        due = [one for one in archive.catalogue.storage_elements() if self._is_due(one.rse)]
+        for element in due:
+            try:
+                self._list(archive, element)
+            except DppsError as outage:
+                outages.append(outage)
+        if len(due) > len(outages):
+            parts = self._parts
+            for url in remove_forgotten(parts.principal, archive.catalogue, archive.control, parts.dark()):
+                _log.info("temporary file removed", url=url)
+        if outages:
+            raise outages[0]
+        return bool(due)
+
+    def _is_due(self, rse: str) -> bool:
+        last = self._parts.states.cursor(_survey_of(rse))
+        since = None if last is None else self._parts.reader.clock() - last
+        return since is None or not timedelta(0) <= since < self._parts.survey_every
+
+    def _list(self, archive: ArchiveConnection, element: StorageElement) -> None:
         parts, now = self._parts, self._parts.reader.clock()
-        last = parts.states.cursor("survey")
-        if last is not None and timedelta(0) <= now - last < parts.survey_every:
-            return False
-        for element in archive.catalogue.storage_elements():
-            survey = survey_storage(
-                parts.principal, archive.catalogue, parts.listing, parts.findings, element, parts.reader.clock
-            )
-            dark = parts.findings.dark(now - parts.dark_grace, rse=element.rse)
-            self._metrics.note_survey(survey, len(dark))
-            _log.info("storage listed", rse=survey.rse, files=survey.files, unknown=survey.unknown)
-        for url in remove_forgotten(parts.principal, archive.catalogue, archive.control, parts.dark()):
-            _log.info("temporary file removed", url=url)
-        parts.states.set_cursor("survey", now)
-        return True
+        survey = survey_storage(
+            parts.principal, archive.catalogue, parts.listing, parts.findings, element, parts.reader.clock
+        )
+        dark = parts.findings.dark(now - parts.dark_grace, rse=element.rse)
+        self._metrics.note_survey(survey, len(dark))
+        _log.info("storage listed", rse=survey.rse, files=survey.files, unknown=survey.unknown)
+        parts.states.set_cursor(_survey_of(element.rse), now)
+
+
+def _survey_of(rse: str) -> str:
+    """Return the name under which the last listing of a storage is remembered."""
+    return f"survey {rse}"

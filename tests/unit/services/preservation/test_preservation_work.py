@@ -108,6 +108,35 @@ def test_a_new_dataset_is_looked_at_until_it_has_everything(service: Service, lf
     assert service.keeping(service.connection), "once a day all are looked at"
 
 
+def test_a_dataset_that_is_no_more_is_forgotten_and_hinders_no_other(service: Service, lfn: Lfn) -> None:
+    service.changed.append("/ctao/acada/DL0/gone")
+    service.parts.states.set_cursor("changes", service.audit.now)
+    assert service.keeping(service.connection)
+    assert service.parts.states.counts() == (0, 1)
+    assert service.audit.archive.catalogue.rules(lfn.parent)
+
+
+def test_a_dataset_that_cannot_be_looked_at_goes_to_the_end_of_the_queue(
+    service: Service, lfn: Lfn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue, members = service.audit.archive.catalogue, service.audit.archive.catalogue.members
+    bad = "/ctao/acada/DL0/a"
+    service.parts.states.note_seen([bad], "", service.audit.now, due=False)
+
+    def asked(dataset: str) -> list[Lfn]:
+        if dataset == bad:
+            raise Unavailable("the catalogue stumbles over it", code="catalogue-unavailable")
+        return members(dataset)
+
+    monkeypatch.setattr(catalogue, "members", asked)
+    with pytest.raises(Unavailable):
+        service.keeping(service.connection)
+    service.keeping(service.connection)
+    looked = {one.name: one.reason for one in service.parts.states.due("other", service.audit.now, 10)}
+    assert looked[bad] == "the catalogue stumbles over it"
+    assert "off-site copies are there" in looked[lfn.parent]
+
+
 def test_a_new_policy_is_noticed_and_all_datasets_are_due(service: Service, lfn: Lfn, tmp_path: Path) -> None:
     service.keeping(service.connection)
     (tmp_path / "policy.yaml").write_text(packaged_policy_text().replace("OFFSITE=True", "CSCS|FRASCATI"))
@@ -162,6 +191,28 @@ def test_storages_are_listed_once_in_the_period(service: Service) -> None:
     assert work(service.connection)
     counted = service.metrics.registry.get_sample_value
     assert counted("dpps_audit_dark_files", {"rse": "PIC"}) == 1.0
+
+
+def test_a_storage_that_is_away_does_not_keep_the_others_from_being_listed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    everything = service.audit.everything
+
+    def lists(url: str) -> Iterator[str]:
+        if url.startswith("memory://CTAO-NORTH/"):
+            raise Unavailable("it is away", code="storage-unavailable")
+        listed.append(url)
+        return everything(url)
+
+    monkeypatch.setattr(service.audit, "everything", lists)
+    work = SurveyWork(service.parts, service.metrics)
+    with pytest.raises(Unavailable, match="it is away"):
+        work(service.connection)
+    assert len(listed) == 4
+    with pytest.raises(Unavailable, match="it is away"):
+        work(service.connection)
+    assert len(listed) == 4, "those that were listed are not listed again"
 
 
 def test_an_outage_is_waited_out_and_counted(service: Service) -> None:
