@@ -62,6 +62,8 @@ class DatasetLook:
     """On-site copies that were judged."""
     rules_made: int = 0
     rules_ended: int = 0
+    without_copy: list[Lfn] = field(default_factory=list)
+    """Files that shall be kept and of which the catalogue knows no complete copy any more."""
     look_again_at: datetime | None = None
     """When something is due by itself."""
 
@@ -146,6 +148,10 @@ class _Look:
         for file in known_files(self.work.catalogue, self.look.dataset):
             kind = self.work.policy.kind_of(file.metadata)
             self.kinds.setdefault(kind.name, kind)
+            there = any(one.state is ReplicaState.AVAILABLE for one in file.replicas)
+            if not (there or is_temporary(self.look.dataset) or self._is_over(kind)):
+                self.look.without_copy.append(file.lfn)
+                self.waits.append(f"{file.lfn.basename} has no complete copy")
             for one in file.replicas:
                 if one.state is ReplicaState.AVAILABLE:
                     copies.add(CopyKey(file.lfn, one.rse))

@@ -91,8 +91,18 @@ class KeepingWork:
             raise
         self._metrics.note_look(look)
         self._tell(look)
+        self._alarm(look, begun)
         due_at = self._due_at(look, state, begun)
         self._parts.states.note_look(state.name, work.policy.digest, look.waits_for, begun, due_at)
+
+    def _alarm(self, look: DatasetLook, at: datetime) -> None:
+        """Let alarms stand for files that nobody can read back: the audit, which reads, never meets them."""
+        reason = "the catalogue knows no complete copy of it"
+        for lfn in look.without_copy:
+            if self._parts.findings.raise_alarm(lfn.name, reason, at):
+                event = AuditEvent(at=at, kind="alarm", name=lfn.name, text=reason)
+                self._parts.findings.note(event)
+                log_event(event)
 
     def _due_at(self, look: DatasetLook, state: DatasetState, now: datetime) -> datetime:
         if look.look_again_at is not None:

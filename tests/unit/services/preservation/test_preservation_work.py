@@ -108,6 +108,25 @@ def test_a_new_dataset_is_looked_at_until_it_has_everything(service: Service, lf
     assert service.keeping(service.connection), "once a day all are looked at"
 
 
+def test_a_file_without_any_complete_copy_raises_an_alarm_until_one_is_read_back(
+    service: Service, lfn: Lfn
+) -> None:
+    archive = service.audit.archive
+    archive.catalogue.set_replica(lfn, "CTAO-NORTH", ReplicaState.BAD)
+    service.keeping(service.connection)
+    (alarm,) = service.parts.findings.alarms()
+    assert alarm.lfn == lfn.name
+    service.audit.now += timedelta(minutes=2)
+    service.keeping(service.connection)
+    assert len(service.parts.findings.alarms()) == 1
+    assert service.audit.kinds() == ["alarm"], "told once"
+    archive.catalogue.set_replica(lfn, "CTAO-NORTH", ReplicaState.AVAILABLE)
+    service.audit.now += timedelta(minutes=2)
+    service.keeping(service.connection)
+    AuditWork(service.parts, service.metrics, lambda _seconds: None)(service.connection)
+    assert service.parts.findings.alarms() == []
+
+
 def test_a_dataset_that_is_no_more_is_forgotten_and_hinders_no_other(service: Service, lfn: Lfn) -> None:
     service.changed.append("/ctao/acada/DL0/gone")
     service.parts.states.set_cursor("changes", service.audit.now)
