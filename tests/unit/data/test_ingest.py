@@ -119,6 +119,24 @@ def test_handing_over_again_is_known_and_does_not_bring_a_freed_copy_back(archiv
     assert file.replicas == ()
 
 
+@pytest.mark.parametrize("damage", [b"other bytes", None])
+def test_handing_the_original_over_again_mends_a_damaged_on_site_copy(
+    archive: Archive, damage: bytes | None
+) -> None:
+    path = make_simtel(archive.handover / "run10.simtel")
+    announce(path)
+    (first,) = archive.ingest()
+    assert first.lfn is not None
+    url = archive.url("CTAO-NORTH", first.lfn)
+    if damage is None:
+        del archive.storage.files[url]
+    else:
+        archive.storage.files[url] = damage
+    announce(path)
+    assert [one.outcome for one in archive.ingest()] == [IngestOutcome.KNOWN]
+    assert archive.storage.files == {url: path.read_bytes()}
+
+
 def test_handed_over_files_are_removed_only_on_request(archive: Archive) -> None:
     path = make_simtel(archive.handover / "run10.simtel")
     announce(path)

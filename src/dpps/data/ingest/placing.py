@@ -130,9 +130,13 @@ class Placing:
             When the storage has another file of that name.
         """
         wanted = candidate.registration
-        if candidate.is_archived:
-            return  # its on-site copy may have been freed since: the on-site link is used once per file
         url = self._prefixes[wanted.rse] + wanted.lfn.name
+        if candidate.is_archived:
+            # No copy is made where it was freed: the on-site link is used once per file.
+            if self._is_damaged_on_site(candidate):
+                self._storage.delete(url)
+                self._copy(candidate, url)
+            return
         size_bytes = self._storage.size_bytes(url)
         if candidate.lies_in_place:
             # What was inspected is what the storage holds: reading it again would show nothing new.
@@ -144,6 +148,14 @@ class Placing:
         if candidate.known is not None:
             self._storage.delete(url)  # registered with these bytes and damaged since: it is written anew
         self._copy(candidate, url)
+
+    def _is_damaged_on_site(self, candidate: Candidate) -> bool:
+        """Tell whether the archive counts on an on-site copy that is not what it should be."""
+        known, rse = candidate.known, candidate.registration.rse
+        if known is None or candidate.lies_in_place:
+            return False
+        here = [one for one in known.replicas if one.rse == rse and one.state is ReplicaState.AVAILABLE]
+        return any(not self._is_good(known, one) for one in here)
 
     def _copy(self, candidate: Candidate, url: str) -> None:
         """Copy aside, then move: another pass may be writing another file that would have the same name."""
