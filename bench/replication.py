@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from bench.figures import Figure, machine, print_figures, save_figures
-from bench.system import catalogue_database, own_system, paused, scratch
+from bench.system import catalogue_database, cpu_seconds, own_system, paused, scratch
 from dpps.composition.data import build_catalogue
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
@@ -35,6 +35,8 @@ from dpps.domain.names import Lfn
 __all__ = ["main", "measure"]
 
 _SOURCE, _TARGETS = "CTAO-NORTH", ("CSCS", "PIC")
+_WORKING = ("transfers", "rucio-daemons", "rucio-server", "postgres", "cache")
+_STORAGES = tuple(f"storage-{rse.lower()}" for rse in (_SOURCE, *_TARGETS))
 _BESIDE = ("preservation", "workload", "ingest")
 _PATIENCE_SECONDS = 1800.0
 _POLL_SECONDS = 0.1
@@ -52,6 +54,8 @@ class Times:
     moving: float
     """From the beginning of the first transfer to the end of the last one, verified."""
     peer: float
+    cpu: float
+    """Processor time of daemons, transfer service, catalogue, database and storages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,9 @@ def _server(state: StateFolder, rse: str) -> str:
 def _measure_set(state: StateFolder, dataset: str, *, files: int, size_bytes: int) -> Times:
     made = _place(state, dataset, files=files, size_bytes=size_bytes)
     before = _copy_plainly(state, made)
+    used = cpu_seconds(state, *_WORKING, *_STORAGES)
     whole, moving = _replicate(state, made)
+    used = cpu_seconds(state, *_WORKING, *_STORAGES) - used
     after = _copy_plainly(state, made)
     copies = files * len(_TARGETS)
     return Times(
@@ -215,6 +221,7 @@ def _measure_set(state: StateFolder, dataset: str, *, files: int, size_bytes: in
         whole=whole,
         moving=moving,
         peer=(before + after) / 2,
+        cpu=used,
     )
 
 
@@ -237,6 +244,11 @@ def _figures(small: Times, large: Times, peer: str) -> list[Figure]:
             more_is_better=True,
             peer=small.copies / small.peer,
             peer_source=peer,
+        ),
+        Figure(
+            name="replication, processor time of all services",
+            value=1e3 * small.cpu / small.copies,
+            unit="ms/copy",
         ),
         Figure(
             name=f"replication, {size}, rule to catalogue",
