@@ -14,7 +14,7 @@ from dpps.composition.instance import Instance
 from dpps.composition.preservation import PolicyInForce, policy_file
 from dpps.composition.principals import service_principal
 from dpps.composition.state import StateFolder
-from dpps.composition.storage import build_storage
+from dpps.composition.storage import build_storage, local_root
 from dpps.data.ingest.folder_lock import hold_folder
 from dpps.data.ingest.values import IngestSettings
 from dpps.data.policy import PreservationPolicy
@@ -68,7 +68,8 @@ def build_ingest_settings(
 ) -> IngestSettings:
     """Return the settings of an ingest pass.
 
-    A hand-over folder that is the root of an on-site storage is registered in place.
+    A hand-over folder that is the root of an on-site storage is registered in place: of a storage that is a
+    folder, or of one whose server this system runs.
 
     Parameters
     ----------
@@ -97,8 +98,8 @@ def build_ingest_settings(
         )
     instance = Instance.load(folder)
     root = handover_root(folder, handover)
-    url = f"file://localhost{root.resolve()}"
-    in_place = next((one.rse for one in instance.sites if one.onsite and one.url_prefix == url), None)
+    onsite = [site for site in instance.sites if site.onsite]
+    in_place = next((one.rse for one in onsite if local_root(folder, instance, one) == root.resolve()), None)
     return IngestSettings(
         handover=root,
         vo=instance.vo,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dpps.composition.instance import Instance
+from dpps.composition.instance import Instance, SiteStorage
 from dpps.composition.state import StateFolder
 from dpps.composition.storage_marks import storage_marks
 from dpps.data.transfers.ports import TransferStorage
@@ -23,6 +23,7 @@ __all__ = [
     "build_storage",
     "ensure_issuer",
     "job_storage_access",
+    "local_root",
     "storage_authority",
     "storage_token",
 ]
@@ -87,6 +88,25 @@ def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorag
 
     tokens = LocalTokens(folder.secret(_SECRET), STORAGE_ISSUER, service, _scopes(service, instance.vo))
     return _storage(prefixes, storage_authority(folder).read_text(), tokens)
+
+
+def local_root(folder: StateFolder, instance: Instance, site: SiteStorage) -> Path | None:
+    """Return the folder of this machine that holds a storage's files; None for one that others run.
+
+    Parameters
+    ----------
+    folder, instance
+        The system.
+    site : SiteStorage
+        Its storage.
+    """
+    if site.url_prefix.startswith(_FILE_PREFIX):
+        return Path(site.url_prefix.removeprefix(_FILE_PREFIX)).resolve()
+    from dpps.adapters.storage.server_urls import server_of
+
+    ours = instance.endpoints.get(f"storage-{site.rse.lower()}")
+    is_ours = ours is not None and server_of(site.url_prefix) == f"{ours.host}:{ours.port}"
+    return folder.storage(site.rse).resolve() if is_ours else None
 
 
 def storage_token(

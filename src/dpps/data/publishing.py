@@ -8,7 +8,7 @@ that a repeated call does not finish.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dpps.data.policy import PreservationPolicy, plan_rules
 from dpps.data.ports import (
@@ -19,7 +19,7 @@ from dpps.data.ports import (
     Storage,
     StorageElement,
 )
-from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput
+from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput, Unavailable
 from dpps.domain.files import ArchivedFile, FileContent, MetadataValue
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
@@ -111,6 +111,17 @@ def enter_and_attach(
         The storages, for callers who have just read them.
     ensured : set of ReplicationRule, optional
         Rules that the caller's earlier calls ensured a moment ago; gets those of this call.
+
+    Returns
+    -------
+    list of RegistrationOutcome
+        In the order given. What the catalogue refuses for one file or dataset is the answer for its files
+        alone; they may be registered, and are not attached.
+
+    Raises
+    ------
+    Unavailable
+        When the catalogue does not answer; the same call again goes on from there.
     """
     if not registrations:
         return []
@@ -118,15 +129,33 @@ def enter_and_attach(
     known = elements if elements is not None else catalogue.storage_elements()
     done = ensured if ensured is not None else set()
     good = [r for r, outcome in zip(registrations, outcomes, strict=True) if outcome.error is None]
+    refused: dict[str, DppsError] = {}
     for dataset in _in_order(registration.dataset for registration in good):
         members = [registration for registration in good if registration.dataset == dataset]
-        for kind in _in_order(policy.kind_of(member.metadata) for member in members):
-            for rule in plan_rules(policy, kind, dataset, known):
-                if rule not in done:
-                    catalogue.ensure_rule(rule)
-                    done.add(rule)
-        catalogue.attach(dataset, [member.lfn for member in members])
-    return outcomes
+        kinds = _in_order(policy.kind_of(member.metadata) for member in members)
+        rules = [rule for kind in kinds for rule in plan_rules(policy, kind, dataset, known)]
+        try:
+            _ensure_and_attach(catalogue, dataset, members, [rule for rule in rules if rule not in done])
+        except Unavailable:
+            raise  # not of this dataset: the others would fare no better
+        except DppsError as error:
+            refused[dataset] = error
+        else:
+            done.update(rules)
+    return [
+        replace(outcome, error=refused[registration.dataset], created=False)
+        if outcome.error is None and registration.dataset in refused
+        else outcome
+        for registration, outcome in zip(registrations, outcomes, strict=True)
+    ]
+
+
+def _ensure_and_attach(
+    catalogue: Catalogue, dataset: str, members: Sequence[Registration], rules: Sequence[ReplicationRule]
+) -> None:
+    for rule in rules:
+        catalogue.ensure_rule(rule)
+    catalogue.attach(dataset, [member.lfn for member in members])
 
 
 def _in_order[T](items: Iterable[T]) -> list[T]:

@@ -20,7 +20,7 @@ from dpps.data.ports import (
 )
 from dpps.data.query.expressions import Query
 from dpps.data.query.places import Place
-from dpps.domain.errors import Conflict, DppsError, InvalidInput
+from dpps.domain.errors import Conflict, DppsError, NotAuthorized
 from dpps.domain.files import ArchivedFile
 from dpps.domain.names import Lfn
 
@@ -69,8 +69,7 @@ class RucioCatalogue:
             for one in reversed(chunk)  # of two with one name, the first counts
             if one.lfn not in errors and before.get(one.lfn, one.content) == one.content
         }
-        self._add_replicas(list(fresh.values()))
-        self._set_metadata(list(fresh.values()))
+        errors |= self._enter(list(fresh.values()))
         # Rucio takes a second registration of a name without comparing the content: look again.
         after = self._reader.contents(lfns)
         outcomes: list[RegistrationOutcome] = []
@@ -87,9 +86,29 @@ class RucioCatalogue:
         for dataset in dict.fromkeys(one.dataset for one in chunk):
             try:
                 self._folders.ensure(dataset)
-            except (Conflict, InvalidInput) as error:
+            except DppsError as error:
+                if error.retryable:
+                    raise
                 errors |= {one.lfn: error for one in chunk if one.dataset == dataset}
         return errors
+
+    def _enter(self, fresh: Sequence[Registration]) -> dict[Lfn, DppsError]:
+        """Enter files; return those that are refused, with the reason.
+
+        Rucio refuses a call as a whole: it is repeated in parts until each refusal has its files. What an
+        account may not do depends on the scope, which the files of a dataset share: these go no further.
+        """
+        try:
+            self._add_replicas(fresh)
+            self._set_metadata(fresh)
+        except DppsError as error:
+            if error.retryable:
+                raise
+            parts = _parts(fresh, error)
+            if len(parts) < 2:
+                return {one.lfn: error for one in fresh}
+            return {lfn: refusal for part in parts for lfn, refusal in self._enter(part).items()}
+        return {}
 
     def _add_replicas(self, fresh: Sequence[Registration]) -> None:
         by_rse: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -172,6 +191,19 @@ class RucioCatalogue:
         for chunk in batched(lfns, _CHUNK):
             with catalogue_errors(f"release {len(chunk)} copies at {rse}"):
                 self._client.set_tombstone([{**_did(lfn), "rse": rse} for lfn in chunk])
+
+
+def _parts(refused: Sequence[Registration], error: DppsError) -> list[Sequence[Registration]]:
+    """Return into which parts a refused call is divided: its datasets, then halves of one."""
+    by_dataset: dict[str, list[Registration]] = defaultdict(list)
+    for one in refused:
+        by_dataset[one.dataset].append(one)
+    if len(by_dataset) > 1:
+        return list(by_dataset.values())
+    if len(refused) < 2 or isinstance(error, NotAuthorized):
+        return [refused]
+    middle = len(refused) // 2
+    return [refused[:middle], refused[middle:]]
 
 
 def _did(lfn: Lfn) -> dict[str, str]:

@@ -10,9 +10,10 @@ import pytest
 
 from dpps.data.handover import find_handed, trigger_of
 from dpps.data.ingest.values import IngestedFile, IngestOutcome
-from dpps.data.ports import Inspection
+from dpps.data.ports import Inspection, ReplicationRule
 from dpps.data.query import EVERYTHING
-from dpps.domain.errors import DamagedFile, DppsError, Unavailable
+from dpps.domain.errors import DamagedFile, DppsError, StorageFull, Unavailable
+from dpps.domain.names import Lfn
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
 from tests.unit.data.conftest import Archive
 
@@ -278,3 +279,28 @@ def test_a_missing_top_folder_is_an_error_and_nothing_is_asked_of_the_catalogue(
     archive.handover.rmdir()
     with pytest.raises(DppsError, match="there is no hand-over folder"):
         archive.ingest()
+
+
+def test_what_the_catalogue_refuses_for_one_dataset_is_the_answer_of_its_files_alone(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = (RAW.replace("/14/", f"/{day}/") for day in ("15", "16"))
+    for name in (good, bad):
+        announce(make_raw_stream(archive.handover / name))
+    ensure = archive.catalogue.ensure_rule
+
+    def refuse(rule: ReplicationRule) -> str:
+        if "/16" in rule.dataset:
+            raise StorageFull("the quota of the account is used up", code="catalogue-storage-full")
+        return ensure(rule)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.catalogue, "ensure_rule", refuse)
+        found = {one.path.parent.name: one for one in archive.ingest()}
+    assert found["15"].outcome is IngestOutcome.INGESTED
+    assert found["16"].outcome is IngestOutcome.WAITING
+    assert found["16"].error is not None
+    assert "quota" in found["16"].error.message
+    assert archive.catalogue.find(EVERYTHING) == [Lfn(f"/{good}")]
+    assert [one.outcome for one in archive.ingest()] == [IngestOutcome.INGESTED]
+    assert len(archive.catalogue.find(EVERYTHING)) == 2
