@@ -170,6 +170,26 @@ def test_a_dry_run_checks_and_writes_nothing(
     assert elsewhere.catalogue.files(products) == [None, None]
 
 
+def test_large_files_do_not_pile_up_in_the_temporary_folder(
+    archive: Archive,
+    products: list[Lfn],
+    elsewhere: ImportParts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = export(archive, products, tmp_path / "bag.tar")
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spool))
+    monkeypatch.setattr("dpps.data.packages.importing._BATCH_BYTES", 1)
+    lying: list[int] = []
+    for one in import_package(MANAGER, elsewhere, path):
+        assert one.created
+        lying.append(sum(file.is_file() for file in spool.rglob("*")))
+    assert lying == [1, 1]
+    assert list(spool.iterdir()) == []
+
+
 def test_what_exists_is_not_overwritten_and_failures_leave_nothing(
     archive: Archive, products: list[Lfn], tmp_path: Path
 ) -> None:

@@ -88,7 +88,11 @@ def test_an_override_replaces_the_packaged_policy(tmp_path: Path) -> None:
         ),
         (f"{HEAD}- name: a\n  copies: 1\n  free_onsite: when-verified", 4, "needs copies of at least 2"),
         (f"{HEAD}- name: a\n  where: obs_id 3\n  copies: 2\n  free_onsite: never", 5, "column 8"),
-        (f"{HEAD}- name: a\n  where: obs_id = 3\n  copies: 2\n  free_onsite: never", 3, "accept every product"),
+        (
+            f"{HEAD}- name: a\n  where: obs_id = 3\n  copies: 2\n  free_onsite: never",
+            3,
+            "accept every product",
+        ),
         (f"{HEAD}- name: a\n  at: OFFSITE=True|\n  copies: 2\n  free_onsite: never", 5, "not 'the end'"),
         (f"{HEAD}- name: a\n  copies: 2\n  free_onsite: never\n  lifetime: 0 days", 7, "must be above zero"),
         (f"{HEAD}- name: a\n  copies: 2\n  free_onsite: never\n  colour: red", 7, "colour"),
@@ -124,9 +128,12 @@ def test_an_override_that_cannot_be_read_is_refused_not_passed_over(tmp_path: Pa
     folder.mkdir()
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe")
-    for override in (folder, binary):
+    loop = tmp_path / "loop.yaml"
+    loop.symlink_to(loop)
+    for override in (folder, binary, loop):
         with pytest.raises(InvalidInput, match="cannot be read"):
             load_policy(override)
+    assert load_policy(tmp_path / "none.yaml") == load_policy()
 
 
 def test_comments_and_layout_do_not_change_the_digest() -> None:

@@ -25,6 +25,8 @@ from dpps.products.metadata import validate_metadata
 __all__ = ["ImportParts", "ImportedFile", "import_package"]
 
 _BATCH = 100
+_BATCH_BYTES = 2 * 1024**3
+"""After so much a batch ends: its files lie in the temporary folder of this machine meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +103,11 @@ def import_package(
             except OSError as wrong:
                 raise local_error(wrong, local) from wrong
             batch_of.append(record)
-            if len(batch_of) == _BATCH:
+            size_bytes = sum(one.content.size_bytes for one in batch_of)
+            if len(batch_of) == _BATCH or size_bytes >= _BATCH_BYTES:
                 yield from _import(batch_of, Path(folder), parts, prefix)
+                for number in range(len(batch_of)):
+                    (Path(folder) / f"{number}").unlink()
                 batch_of = []
         yield from _import(batch_of, Path(folder), parts, prefix)
 

@@ -53,10 +53,12 @@ def load_policy(override: Path | None = None) -> PreservationPolicy:
     InvalidInput
         When the file is no valid policy.
     """
-    if override is None or not override.exists():
+    if override is None:
         return read_policy(packaged_policy_text(), "the packaged policy")
     try:
         text = override.read_text()
+    except FileNotFoundError:
+        return load_policy()
     except (OSError, UnicodeDecodeError) as wrong:
         raise _invalid(str(override), f"it cannot be read: {wrong}") from wrong
     return read_policy(text, str(override))
