@@ -221,6 +221,31 @@ def test_a_new_policy_moves_old_data_and_ends_old_rules_only_with_proof(
     assert len(left) == 2
 
 
+def test_a_first_copy_apart_from_all_the_others_is_given_up_and_asked_for_again_when_needed(
+    archive: Archive, lfn: Lfn, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC", "FRASCATI")
+    archive.fulfil_rules()
+    first, whole = sorted(archive.catalogue.rules(lfn.parent), key=lambda rule: rule.copies)
+    held = {first.rule_id: {"CSCS"}, whole.rule_id: {"PIC", "FRASCATI"}}
+    monkeypatch.setattr(
+        archive.catalogue,
+        "kept_copies",
+        lambda rules: {lfn: frozenset(rse for rule in rules for rse in held[rule])},
+    )
+    url = archive.url("PIC", lfn)
+    good, archive.storage.files[url] = archive.storage.files[url], b"rotten"
+    assert look()[0].rules_ended == 0, "the copies that shall stay are not proven"
+    archive.storage.files[url] = good
+    (done,) = look()
+    assert (done.rules_ended, done.rules_made) == (1, 0)
+    assert [rule.rule_id for rule in archive.catalogue.rules(lfn.parent)] == [whole.rule_id]
+    archive.catalogue.remove_replica(lfn, "CSCS")
+    assert look()[0].rules_made == 0
+    archive.catalogue.set_rule_state(whole.rule_id, RuleState.STUCK)  # a new file has no copy to read yet
+    assert look()[0].rules_made == 1
+
+
 def test_rules_of_people_are_left_alone(archive: Archive, lfn: Lfn, look: Look) -> None:
     theirs = archive.catalogue.ensure_rule(ReplicationRule(dataset=lfn.parent, copies=1, expression="PIC"))
     archive.replicate(lfn, "CSCS", "FRASCATI")

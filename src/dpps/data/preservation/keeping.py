@@ -128,15 +128,19 @@ class _Look:
     onsite: list[Lfn] = field(default_factory=list)
     """Files with an on-site copy that nobody was told to delete."""
     waits: list[str] = field(default_factory=list)
+    has_surplus: bool = False
+    """Whether some file has more copies off site than the policy demands."""
 
     def run(self) -> None:
         self._take_stock()
         wanted = None if is_temporary(self.look.dataset) else self._wanted()
         if wanted is not None:
             keepers, superseded = self._ensure(wanted)
-            kept = self._kept(keepers) if self.onsite or superseded else {}
-            self._free(kept, complete=len(keepers) == len(wanted))
-            self._end(superseded, keepers, kept)
+            spare = self._spare(keepers)
+            lasting = [rule for rule in keepers if rule not in spare]
+            kept = self._kept(lasting) if self.onsite or superseded or spare else {}
+            self._free(kept, complete=not self.look.rules_made)
+            self._end([*superseded, *spare], lasting, kept)
         reasons = list(dict.fromkeys(self.waits))
         more = [f"and {len(reasons) - _REASONS_MAX} reasons more"] if len(reasons) > _REASONS_MAX else []
         self.look.waits_for = "; ".join([*reasons[:_REASONS_MAX], *more])
@@ -149,6 +153,8 @@ class _Look:
             kind = self.work.policy.kind_of(file.metadata)
             self.kinds.setdefault(kind.name, kind)
             there = any(one.state is ReplicaState.AVAILABLE for one in file.replicas)
+            elsewhere = [one for one in file.replicas if not one.onsite]
+            self.has_surplus = self.has_surplus or len(elsewhere) > kind.copies
             if not (there or is_temporary(self.look.dataset) or self._is_over(kind)):
                 self.look.without_copy.append(file.lfn)
                 self.waits.append(f"{file.lfn.basename} has no complete copy")
@@ -211,6 +217,8 @@ class _Look:
         ours = {(rule.copies, rule.expression): rule for rule in known if rule.kind is not None}
         keepers: list[ReplicationRule] = []
         for rule in wanted:
+            if _has_done_its_part(rule, ours):
+                continue
             there = ours.pop((rule.copies, rule.expression), None)
             if there is not None:
                 keepers.append(there)
@@ -221,6 +229,22 @@ class _Look:
             if not self.work.dry_run and (there is None or _differs(there, rule)):
                 self.work.catalogue.ensure_rule(rule)
         return keepers, list(ours.values())
+
+    def _spare(self, keepers: Sequence[ReplicationRule]) -> list[ReplicationRule]:
+        """Return the rules for first copies that hold others than the rules for all copies do.
+
+        The catalogue may choose storages for the two that have nothing in common: then there is a copy
+        too many. When all copies are there the first one has done its part.
+        """
+        spare: list[ReplicationRule] = []
+        for first in keepers if self.has_surplus else ():
+            whole = next((one for one in keepers if _asks_for_all(one, first)), None)
+            if whole is None or whole.state is not RuleState.OK:
+                continue
+            firsts, wholes = self._kept([first]), self._kept([whole])
+            if any(rses - wholes.get(lfn, frozenset()) for lfn, rses in firsts.items()):
+                spare.append(first)
+        return spare
 
     def _note_state(self, rule: ReplicationRule) -> None:
         if rule.state is RuleState.OK:
@@ -285,6 +309,18 @@ class _Look:
             self.look.rules_ended += 1
             if not self.work.dry_run:
                 self.work.catalogue.remove_rule(rule.rule_id)
+
+
+def _asks_for_all(rule: ReplicationRule, first: ReplicationRule) -> bool:
+    """Tell whether a rule asks for all the copies of which another one asks for the first."""
+    return first.copies == 1 < rule.copies and rule.expression == first.expression
+
+
+def _has_done_its_part(wanted: ReplicationRule, there: Mapping[tuple[int, str], ReplicationRule]) -> bool:
+    """Tell whether a rule for first copies is gone and not needed: the rule for all copies is fulfilled."""
+    if (wanted.copies, wanted.expression) in there:
+        return False
+    return any(_asks_for_all(one, wanted) and one.state is RuleState.OK for one in there.values())
 
 
 def _differs(there: ReplicationRule, wanted: ReplicationRule) -> bool:
