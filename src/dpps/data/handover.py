@@ -25,6 +25,7 @@ __all__ = [
     "check_handed",
     "find_handed",
     "raw_lfn",
+    "require_handover",
     "signature_of",
     "trigger_of",
 ]
@@ -67,6 +68,23 @@ class HandoverFolder:
     """Folders that cannot be read, folders that are named like triggers, triggers that name no file."""
 
 
+def require_handover(root: Path) -> None:
+    """Refuse a hand-over folder that is not there.
+
+    Raises
+    ------
+    InvalidInput
+        When the folder does not exist.
+    """
+    if not root.is_dir():
+        raise InvalidInput(
+            f"there is no hand-over folder {root}",
+            code="handover-missing",
+            next_step="name the folder that holds the files and their .trigger links",
+            path=root,
+        )
+
+
 def find_handed(root: Path) -> HandoverFolder:
     """Return the files with triggers below a folder; links to folders are not followed.
 
@@ -79,13 +97,7 @@ def find_handed(root: Path) -> HandoverFolder:
     DppsError
         When the folder itself cannot be read.
     """
-    if not root.is_dir():
-        raise InvalidInput(
-            f"there is no hand-over folder {root}",
-            code="handover-missing",
-            next_step="name the folder that holds the files and their .trigger links",
-            path=root,
-        )
+    require_handover(root)
     found = HandoverFolder()
 
     def note(wrong: OSError) -> None:

@@ -170,7 +170,7 @@ def _place(
         raise InvalidInput(
             f"the catalogue knows no storage {product.rse!r}",
             code="rse-unknown",
-            next_step="list the storages with: dpps status",
+            next_step="list the storages with: dpps site list",
             rse=product.rse,
         )
     if known is not None and known.content != product.content:

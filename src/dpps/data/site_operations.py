@@ -29,6 +29,7 @@ __all__ = [
     "list_sites",
     "pause_link",
     "pause_site",
+    "require_link",
     "resume_link",
     "resume_site",
     "show_site",
@@ -172,9 +173,10 @@ def pause_link(
     Raises
     ------
     InvalidInput
-        When a site is unknown or no reason is given.
+        When a site is unknown, both are the same, or no reason is given.
     """
     authorize(principal, Action.OPERATE, f"{source} to {destination}")
+    require_link(source, destination)
     names = [storage_name(_condition(parts, rse, reason).url_prefix) for rse in (source, destination)]
     held = _hold(
         principal,
@@ -195,6 +197,23 @@ def pause_link(
         _Step("drop the transfers that wait on the link", partial(_cancel, parts, *names)),
     ]
     return _carry_out(f"pause {source} to {destination}", steps, dry_run=dry_run)
+
+
+def require_link(source: str, destination: str) -> None:
+    """Refuse a link from a site to itself.
+
+    Raises
+    ------
+    InvalidInput
+        When both ends are the same.
+    """
+    if source == destination:
+        raise InvalidInput(
+            f"a link joins two sites, not {source} with itself",
+            code="link-invalid",
+            next_step="name two sites: --link SOURCE DESTINATION; list them: dpps site list",
+            rse=source,
+        )
 
 
 def resume_link(

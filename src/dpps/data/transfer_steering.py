@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from dpps.data.site_operations import SiteChange
+from dpps.data.site_operations import SiteChange, require_link
 from dpps.data.sites import SiteParts
 from dpps.data.transfers.lanes import storage_name
 from dpps.data.transfers.service import MovedFile, RetryLog, ServiceAttempt, ServiceLink, TransferService
@@ -45,8 +45,15 @@ def limit_link(
     *,
     dry_run: bool = False,
 ) -> SiteChange:
-    """Set how many files move on a link at the same time; None lifts its limit."""
+    """Set how many files move on a link at the same time; None lifts its limit.
+
+    Raises
+    ------
+    InvalidInput
+        When a site is unknown or both are the same.
+    """
     authorize(principal, Action.OPERATE, f"{source} to {destination}")
+    require_link(source, destination)
     ends = (_storage(parts, source), _storage(parts, destination))
     words = "no limit of its own" if active_max is None else f"at most {active_max} files at the same time"
     return _change(

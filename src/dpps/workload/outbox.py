@@ -175,7 +175,7 @@ def storage_prefix(context: WorkloadContext) -> str:
     raise NotFound(
         f"the catalogue knows no storage {context.computing_storage!r}, near to which jobs run",
         code="rse-unknown",
-        next_step="list the storages with: dpps status",
+        next_step="list the storages with: dpps site list",
         rse=context.computing_storage,
     )
 

@@ -89,6 +89,13 @@ def test_a_wrong_list_is_refused_with_its_entry(tmp_path: Path, text: str, named
         read_manifest(manifest)
 
 
+def test_a_wrong_line_of_a_list_is_named(tmp_path: Path) -> None:
+    manifest = tmp_path / "list.jsonl"
+    manifest.write_text('{"path": "a"}\n\n{"path": \n')
+    with pytest.raises(InvalidInput, match="line 3: Expecting value at column"):
+        read_manifest(manifest)
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["x.fits", "--lifetime", "3 days"], ["a", "b", "--lfn", "/ctao/dpps/x/y"]]
 )

@@ -202,6 +202,10 @@ def test_no_reason_no_site_and_no_right_are_refused(parts: SiteParts) -> None:
         drain_site(ALICE, parts, "PIC", " ")
     with pytest.raises(InvalidInput, match="NOWHERE"):
         pause_site(ALICE, parts, "NOWHERE", "why")
+    with pytest.raises(InvalidInput, match="two sites"):
+        pause_link(ALICE, parts, "PIC", "PIC", "why")
+    with pytest.raises(InvalidInput, match="two sites"):
+        limit_link(ALICE, parts, "PIC", "PIC", 1)
     for operation in (drain_site, pause_site):
         with pytest.raises(NotAuthorized):
             operation(READER, parts, "PIC", "why")

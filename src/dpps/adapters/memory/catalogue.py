@@ -221,7 +221,7 @@ class MemoryCatalogue:
             raise InvalidInput(
                 f"the catalogue knows no storage {rse!r}",
                 code="rse-unknown",
-                next_step="list the storages with: dpps status",
+                next_step="list the storages with: dpps site list",
                 rse=rse,
             ) from None
 

@@ -113,24 +113,28 @@ def _entry(manifest: Path, number: int, entry: object) -> FileToStore:
     metadata = entry.get("metadata") or {}
     texts = {name: entry[name] for name in ("lfn", "dataset") if entry.get(name) is not None}
     if not isinstance(metadata, Mapping) or not all(isinstance(text, str) for text in texts.values()):
-        raise _unreadable(
-            manifest, f"entry {number} has metadata or a name of the wrong kind"
-        )
+        raise _unreadable(manifest, f"entry {number} has metadata or a name of the wrong kind")
     return FileToStore(path=manifest.parent / entry["path"], metadata=metadata, **texts)
 
 
 def _entries(path: Path) -> list[Any]:
-    import json
-
     if path.suffix == ".jsonl":
-        try:
-            return [json.loads(line) for line in _text(path).splitlines() if line.strip()]
-        except ValueError as wrong:
-            raise _unreadable(path, str(wrong)) from wrong
+        lines = enumerate(_text(path).splitlines(), start=1)
+        return [_line(path, number, line) for number, line in lines if line.strip()]
     loaded = _load(path)
     if not isinstance(loaded, list):
         raise _unreadable(path, "it is no list of files")
     return loaded
+
+
+def _line(path: Path, number: int, line: str) -> object:
+    import json
+
+    try:
+        entry: object = json.loads(line)
+    except json.JSONDecodeError as wrong:
+        raise _unreadable(path, f"line {number}: {wrong.msg} at column {wrong.colno}") from wrong
+    return entry
 
 
 def _load(path: Path) -> object:

@@ -91,9 +91,12 @@ def release(file: str, handover: Path | None, discard: bool, yes: bool, dry_run:
 def _who_and_where(handover: Path | None) -> tuple[Principal, Path]:
     from dpps.composition.ingest import handover_root
     from dpps.composition.principals import local_principal
+    from dpps.data.handover import require_handover
 
     folder = state_folder()
-    return local_principal(folder), handover_root(folder, handover)
+    root = handover_root(folder, handover)
+    require_handover(root)
+    return local_principal(folder), root
 
 
 def _row(one: QuarantinedFile) -> dict[str, object]:

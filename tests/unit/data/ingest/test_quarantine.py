@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dpps.cli.main import run
 from dpps.data.handover import HandedFile, find_handed, trigger_of
 from dpps.data.ingest.values import IngestOutcome
 from dpps.data.quarantine import (
@@ -37,6 +38,14 @@ def damaged_raw(archive: Archive) -> Path:
     path.write_bytes(path.read_bytes()[:-2880])
     announce(path)
     return path
+
+
+def test_a_folder_that_is_not_there_is_no_empty_quarantine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = str(tmp_path / "elsewhere")
+    assert run(["ingest", "quarantine", "list", elsewhere, "--json", "--state", str(tmp_path)]) == 2
+    assert json.loads(capsys.readouterr().err)["error"]["code"] == "handover-missing"
 
 
 def test_a_damaged_stream_leaves_the_tree_with_its_trigger_and_the_reason(archive: Archive) -> None:
