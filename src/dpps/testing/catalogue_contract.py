@@ -277,6 +277,18 @@ class CatalogueContract:
         ]
         assert Lfn(f"{folder}/b/c/1.dat") in catalogue.find(EVERYTHING)
 
+    def test_a_file_is_seen_in_a_dataset_that_is_not_its_folder(
+        self, catalogue: Catalogue, raw: RawCatalogue, folder: str
+    ) -> None:
+        inside = self.file(folder, "a/1.dat", rse=raw.onsite_rse)
+        other = replace(self.file(folder, "a/2.dat", rse=raw.onsite_rse), dataset=f"{folder}/collected")
+        self.enter(catalogue, inside, other)
+        assert [one and one.dataset for one in catalogue.files([inside.lfn, other.lfn])] == [
+            inside.dataset,
+            other.dataset,
+        ]
+        assert catalogue.find(EVERYTHING, place=Place(f"{folder}/a")) == [inside.lfn, other.lfn]
+
     def test_pages_follow_each_other(self, catalogue: Catalogue, raw: RawCatalogue, folder: str) -> None:
         names = ["a-b/1.dat", "a/1.dat", "a/2.dat", "a0/1.dat", "b/1.dat"]
         self.enter(catalogue, *(self.file(folder, name, rse=raw.onsite_rse) for name in names))

@@ -8,6 +8,7 @@ from typing import Any
 
 from dpps.adapters.rucio.errors import catalogue_errors
 from dpps.data.ports import StorageElement
+from dpps.data.visibility import OUR_MARK
 from dpps.domain.errors import InvalidInput
 from dpps.domain.files import ArchivedFile, FileContent, MetadataValue, Replica, ReplicaState
 from dpps.domain.names import Lfn
@@ -56,7 +57,7 @@ class StorageTable:
             raise InvalidInput(
                 f"the catalogue knows no storage {rse!r}",
                 code="rse-unknown",
-                next_step="list the storages with: dpps status",
+                next_step="list the storages with: dpps site list",
                 rse=rse,
             )
         return self._elements[rse]
@@ -124,21 +125,35 @@ class FileReader:
         attached.update(lfn for lfn in singles if self._is_attached(lfn))
         return attached
 
+    def attached_elsewhere(
+        self, lfns: Sequence[Lfn], metadata: Mapping[Lfn, Mapping[str, MetadataValue]]
+    ) -> dict[Lfn, str]:
+        """Return the dataset of files of ours that are no members of the one that their name says.
+
+        One request a file: few files have a dataset of their own, or wait for being attached.
+        """
+        found = {lfn: self._datasets(lfn) for lfn in lfns if OUR_MARK in metadata.get(lfn, {})}
+        return {lfn: datasets[0] for lfn, datasets in found.items() if datasets}
+
     def _is_attached(self, lfn: Lfn) -> bool:
+        return lfn.parent in self._datasets(lfn)
+
+    def _datasets(self, lfn: Lfn) -> list[str]:
         from rucio.common.exception import DataIdentifierNotFound
 
         with catalogue_errors(f"list the datasets of {lfn}"):
             try:
                 parents = list(self._client.list_parent_dids(lfn.scope, lfn.name))
             except DataIdentifierNotFound:
-                return False
-        return any((one["name"], one["type"]) == (lfn.parent, "DATASET") for one in parents)
+                return []
+        return sorted(one["name"] for one in parents if one["type"] == "DATASET")
 
     def files(self, lfns: Sequence[Lfn]) -> list[ArchivedFile | None]:
         """Return what is known of each file, or None."""
         contents = self.contents(lfns)
         known = list(contents)
         metadata, replicas, attached = self.metadata(known), self._replicas(known), self.attached(known)
+        elsewhere = self.attached_elsewhere([lfn for lfn in known if lfn not in attached], metadata)
         return [
             None
             if lfn not in contents
@@ -147,7 +162,7 @@ class FileReader:
                 content=contents[lfn],
                 replicas=self._copies(replicas.get(lfn, {})),
                 metadata=metadata.get(lfn, {}),
-                dataset=lfn.parent if lfn in attached else None,
+                dataset=lfn.parent if lfn in attached else elsewhere.get(lfn),
             )
             for lfn in lfns
         ]

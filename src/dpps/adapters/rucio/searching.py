@@ -174,12 +174,9 @@ class FileSearch:
         unattached = [lfn for lfn in lfns if lfn not in attached]
         metadata = self._reader.metadata(unattached if exact else lfns)
         files = self._reader.contents(unattached)  # collections have metadata too
-        return [
-            lfn
-            for lfn in lfns
-            if (lfn in attached or (lfn in files and OUR_MARK not in metadata.get(lfn, {})))
-            and (exact or matches(metadata.get(lfn, {}), query))
-        ]
+        theirs = {lfn for lfn in files if OUR_MARK not in metadata.get(lfn, {})}
+        seen = attached | theirs | self._reader.attached_elsewhere(list(files), metadata).keys()
+        return [lfn for lfn in lfns if lfn in seen and (exact or matches(metadata.get(lfn, {}), query))]
 
 
 def _outermost(folders: Iterable[str]) -> list[str]:

@@ -44,7 +44,7 @@ class DamageControl:
             self._note(found.outcome.value, found, found.problem)
         if found.outcome in (CopyOutcome.DAMAGED, CopyOutcome.LOST):
             # Nobody may free or give up copies of this dataset while one is being judged.
-            with self.reader.evidence.exclusive(file.lfn.parent) as held:
+            with self.reader.evidence.exclusive(file.dataset or file.lfn.parent) as held:
                 if held:
                     self._repair(file, found)
 
