@@ -111,7 +111,7 @@ class MemoryCatalogue:
 
     def members(self, dataset: str) -> list[Lfn]:
         """Return the files of a dataset."""
-        return sorted(self._members(dataset))
+        return sorted(self._members(str(Lfn(dataset))))
 
     def ensure_rule(self, rule: ReplicationRule) -> str:
         """Make the rule unless an equal one exists."""

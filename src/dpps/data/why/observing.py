@@ -38,6 +38,8 @@ _FILES_MAX = 1000
 """Files of a dataset that are looked at."""
 _EXAMPLES_MAX = 3
 _NEAR_MAX = 3
+_DATASET_DEPTH = 3
+"""Components of the shortest name of a dataset: a file directly in a scope has no dataset beside it."""
 _LACKING = frozenset({ReplicaState.COPYING, ReplicaState.UNAVAILABLE})
 _WAITING_MAX = 20
 
@@ -227,6 +229,8 @@ def _is_of(refusal: Refusal, lfn: Lfn) -> bool:
 
 def _near(catalogue: Catalogue, lfn: Lfn) -> list[str]:
     """Return names beside it that look like it."""
+    if lfn.parent.count("/") < _DATASET_DEPTH:
+        return []
     beside = _members(catalogue, lfn.parent)
     if beside is None:
         names = catalogue.datasets(lfn.parent.rpartition("/")[0] or "/")
