@@ -10,6 +10,8 @@ import sys
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,12 @@ import requests
 
 from dpps.composition.data import build_catalogue
 from dpps.data.query import parse_query
+from dpps.ops.status import read_status
 from dpps.testing.command_line import Shell
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
 
 if TYPE_CHECKING:
+    from dpps.composition.state import StateFolder
     from tests.conftest import RunningSystem
 
 pytestmark = pytest.mark.rucio
@@ -30,10 +34,10 @@ pytestmark = pytest.mark.rucio
 _FILES = 40
 
 
-def ingest(handover: Path, state: Path) -> subprocess.Popen[str]:
+def ingest(handover: Path, state: Path, *options: str) -> subprocess.Popen[str]:
     command = [
         sys.executable, "-c", "from dpps.cli.main import main; main()",
-        "ingest", str(handover), "--json", "--state", str(state),
+        "ingest", str(handover), "--json", "--state", str(state), *options,
     ]  # fmt: skip
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -106,34 +110,79 @@ def test_catalogue_calls_grow_with_batches_not_with_files(
     assert calls[1] <= calls[0] + 5, Counter(sent).most_common()
 
 
-def ingest_service(dpps: Shell) -> psutil.Process | None:
-    (service,) = [one for one in dpps("status")["services"] if one["name"] == "ingest"]
-    return psutil.Process(service["pid"]) if service["state"] == "ready" else None
+def ingest_service(folder: StateFolder) -> psutil.Process:
+    """Return the service when it is ready; it may have ended a moment ago."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        status = read_status(folder)
+        for one in status.services if status is not None else ():
+            if (one.name, one.state) == ("ingest", "ready") and one.pid is not None:
+                return psutil.Process(one.pid)
+        time.sleep(0.2)
+    pytest.fail("the ingest service is not ready")
 
 
-def test_a_killed_service_comes_back_and_finishes_and_is_the_only_one(
-    running_system: RunningSystem, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_service_that_ended_comes_back_and_finishes_and_is_the_only_one(
+    running_system: RunningSystem, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     dpps = Shell(running_system.folder.root, capsys)
     folder = running_system.folder.handover / uuid.uuid4().hex
     first = uuid.uuid4().int % 2_000_000_000
-    service = ingest_service(dpps)
-    assert service is not None
+    service = ingest_service(running_system.folder)
     held = dpps("ingest", str(running_system.folder.handover), exit_code=4)["error"]
     assert held["code"] == "handover-held"
     assert f"the ingest service (process {service.pid})" in held["message"]
     triggers = [
-        announce(make_simtel(folder / f"{number}.simtel", run=first + number)) for number in range(_FILES)
+        announce(make_simtel(folder / f"{run}.simtel", run=run)) for run in range(first, first + _FILES)
     ]
     deadline = time.monotonic() + 120
     while all(trigger.is_symlink() for trigger in triggers) and time.monotonic() < deadline:
         time.sleep(0.01)
     workers = service.children(recursive=True)
-    service.kill()
-    _, orphans = psutil.wait_procs(workers, timeout=60)
-    assert orphans == []
+    service.send_signal(number)
+    _, left = psutil.wait_procs([service, *workers], timeout=60)
+    assert left == []
     while any(trigger.is_symlink() for trigger in triggers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(trigger.is_symlink() for trigger in triggers)
+    found = dpps("data", "find", f"instance__obs_id >= {first} and instance__obs_id < {first + _FILES}")
+    assert len(found) == _FILES
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Let no process outlive its test."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_watching_takes_files_as_they_come_and_stops_cleanly_in_the_middle(
+    running_system: RunningSystem, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dpps = Shell(running_system.folder.root, capsys)
+    first = uuid.uuid4().int % 2_000_000_000
+    with ended(ingest(tmp_path, running_system.folder.root, "--watch", "--workers", "2")) as process:
+        assert process.stdout is not None
+        announce(make_simtel(tmp_path / "first.simtel", run=first))
+        told = json.loads(process.stdout.readline())
+        assert (told["outcome"], told["path"]) == ("ingested", str(tmp_path / "first.simtel"))
+        held = dpps("ingest", str(tmp_path), exit_code=4)["error"]
+        assert f"dpps ingest --watch (process {process.pid})" in held["message"]
+        workers = psutil.Process(process.pid).children(recursive=True)
+        for run in range(first + 1, first + _FILES):
+            announce(make_simtel(tmp_path / f"{run}.simtel", run=run))
+        assert json.loads(process.stdout.readline())["outcome"] == "ingested"
+        process.terminate()
+        rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert all(json.loads(line)["outcome"] == "ingested" for line in rest.splitlines())
+    _, left = psutil.wait_procs(workers, timeout=60)
+    assert left == []
+    waiting = list(tmp_path.glob("*.trigger"))
+    assert len(dpps("ingest", str(tmp_path))) == len(waiting)
     found = dpps("data", "find", f"instance__obs_id >= {first} and instance__obs_id < {first + _FILES}")
     assert len(found) == _FILES

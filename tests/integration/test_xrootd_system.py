@@ -131,3 +131,21 @@ def plain_xrdcp_reads(folder: StateFolder, url: str, name: str, data: bytes, pla
     )
     assert done.returncode == 0, done.stderr
     assert (place / "plain.fits.fz").read_bytes() == data
+
+
+def test_files_written_into_the_folder_of_our_server_are_registered_where_they_lie(
+    folder: StateFolder, dpps: Shell
+) -> None:
+    day = f"ctao/acada/DL0/LSTN-01/ctao-north/event/{uuid.uuid4().hex}"
+    name = f"{day}/TEL001_SDH0001_20260214T213000_CHUNK001.fits.fz"
+    storage = folder.storage("CTAO-NORTH")
+    path = make_raw_stream(storage / name)
+    written_at = path.stat().st_mtime_ns
+    announce(path)
+    (accepted,) = dpps("ingest", str(storage), "--dry-run")
+    assert (accepted["outcome"], accepted["rse"]) == ("accepted", "CTAO-NORTH")
+    (result,) = dpps("ingest", str(storage))
+    assert (result["outcome"], result["lfn"]) == ("ingested", f"/{name}")
+    # Neither copied nor replaced: there is nothing else beside it.
+    assert path.stat().st_mtime_ns == written_at
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
