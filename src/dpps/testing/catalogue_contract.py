@@ -169,8 +169,11 @@ class CatalogueContract:
         self, catalogue: Catalogue, raw: RawCatalogue, folder: str
     ) -> None:
         file = self.file(folder, "a/one.dat", rse="NOWHERE")
-        with pytest.raises(InvalidInput, match="NOWHERE"):
-            catalogue.register([file])
+        good = self.file(folder, "a/two.dat", rse=raw.onsite_rse)
+        refused, entered = catalogue.register([file, good])
+        assert isinstance(refused.error, InvalidInput)
+        assert "NOWHERE" in refused.error.message
+        assert entered.error is None, "the other files of the call are not affected"
         assert raw.content(file.lfn) is None
 
     def test_files_answers_for_each_in_order(

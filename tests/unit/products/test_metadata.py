@@ -73,7 +73,9 @@ def test_every_wrong_key_is_named_at_once() -> None:
     wrong: dict[str, MetadataValue] = {"data__level": "DL9", "instance__nonsense": 1, "contact__email": None}
     with pytest.raises(InvalidInput) as refused:
         validate_metadata({**GAMMA_RUN, **wrong})
-    assert set(refused.value.identifiers["keys"]) == set(wrong)
+    keys = refused.value.identifiers["keys"]
+    assert isinstance(keys, list | tuple)
+    assert set(keys) == set(wrong)
     assert all(key in refused.value.message for key in wrong)
 
 

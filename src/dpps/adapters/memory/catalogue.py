@@ -19,7 +19,7 @@ from dpps.data.query.evaluation import matches
 from dpps.data.query.expressions import Query
 from dpps.data.query.places import EVERYWHERE, Place
 from dpps.data.visibility import is_visible
-from dpps.domain.errors import Conflict, InvalidInput, NotFound
+from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound
 from dpps.domain.files import ArchivedFile, Replica, ReplicaState
 from dpps.domain.names import Lfn
 
@@ -54,7 +54,10 @@ class MemoryCatalogue:
         return [self._register(registration) for registration in registrations]
 
     def _register(self, wanted: Registration) -> RegistrationOutcome:
-        self._element(wanted.rse)
+        try:
+            self._element(wanted.rse)
+        except DppsError as unknown:
+            return RegistrationOutcome(lfn=wanted.lfn, created=False, error=unknown)
         known = self._files.get(wanted.lfn)
         if known is not None and known.content != wanted.content:
             taken = Conflict(
