@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, Final
 
 from dpps.domain.errors import DamagedFile
 
 __all__ = ["FrameCheck"]
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SLICE_BYTES: Final = 4096
+"""Fed at once: at the utmost ratio of either format its content still fits into memory (128 MiB)."""
+_RATIO_MAX: Final = 100
+"""Content to compressed size; sim_telarray output reaches about five."""
+_ALLOWANCE_BYTES: Final = 64 * 1024 * 1024
+"""Content that is always allowed: a small file may be all zeros."""
 
 
 class FrameCheck:
@@ -26,6 +32,8 @@ class FrameCheck:
         self._started = False
         self._make: Any = None
         self._frame: Any = None
+        self._compressed_bytes = 0
+        self._content_bytes = 0
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the file.
@@ -33,21 +41,28 @@ class FrameCheck:
         Raises
         ------
         DamagedFile
-            When they are no valid continuation.
+            When they are no valid continuation, or their content is out of proportion.
         """
         if not self._started:
             self._started = True
             self._make = _frame_maker(chunk)
         if self._make is None:
             return
-        while chunk:
+        for begin in range(0, len(chunk), _SLICE_BYTES):
+            self._decompress(chunk[begin : begin + _SLICE_BYTES])
+
+    def _decompress(self, part: bytes) -> None:
+        self._compressed_bytes += len(part)
+        while part:
             if self._frame is None:
                 self._frame = self._make()
             try:
-                self._frame.decompress(chunk)
+                self._content_bytes += len(self._frame.decompress(part))
             except (zlib.error, _zstd_error()) as wrong:
                 raise self._damaged(f"its compressed data are damaged: {wrong}") from wrong
-            chunk = self._frame.unused_data if self._frame.eof else b""
+            if self._content_bytes > _ALLOWANCE_BYTES + _RATIO_MAX * self._compressed_bytes:
+                raise self._too_expansive()
+            part = self._frame.unused_data if self._frame.eof else b""
             if self._frame.eof:
                 self._frame = None
 
@@ -61,6 +76,15 @@ class FrameCheck:
         """
         if self._frame is not None:
             raise self._damaged("its compressed data end too early: the file was cut")
+
+    def _too_expansive(self) -> DamagedFile:
+        return DamagedFile(
+            f"{self._name}: its first {self._compressed_bytes} bytes hold {self._content_bytes}, "
+            f"beyond {_RATIO_MAX} to one: it is not read further",
+            code="file-too-expansive",
+            next_step="hand it over uncompressed, if this is meant",
+            path=self._name,
+        )
 
     def _damaged(self, why: str) -> DamagedFile:
         return DamagedFile(

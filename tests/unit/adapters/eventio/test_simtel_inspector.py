@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from dpps.adapters.eventio.simtel import SimtelInspector, pdg_id
 from dpps.domain.errors import DamagedFile, NotFound
@@ -84,3 +87,26 @@ def test_primaries_in_the_numbering_of_the_particle_data_group(primary: int, num
 def test_unknown_primaries_are_refused(primary: int) -> None:
     with pytest.raises(ValueError, match=str(primary)):
         pdg_id(primary)
+
+
+@pytest.mark.parametrize("suffix", [".simtel.gz", ".simtel.zst"])
+def test_a_small_file_that_would_fill_the_memory_is_given_up_early(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"bomb{suffix}"
+    zeros = bytes(1 << 20)
+    if suffix == ".simtel.gz":
+        with gzip.open(path, "wb") as stream:
+            for _ in range(160):
+                stream.write(zeros)
+    else:
+        with path.open("wb") as raw, zstandard.ZstdCompressor().stream_writer(raw) as writer:
+            for _ in range(2000):
+                writer.write(zeros)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedFile, match="beyond 100 to one") as refused:
+            SimtelInspector().inspect(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.value.code == "file-too-expansive"
+    assert peak_bytes < 256 * 1024 * 1024
