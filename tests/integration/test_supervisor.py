@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import Conflict, NotFound, Unavailable
 from dpps.ops import lifecycle, processes
+from dpps.ops.lock import hold, is_held, supervisors
 from dpps.ops.service import ServiceState
 from dpps.ops.status import ServiceStatus, read_status
 
@@ -63,6 +65,13 @@ def _postgres(folder: StateFolder) -> ServiceStatus:
 
 def _ours(folder: StateFolder) -> list[psutil.Process]:
     return processes.leftovers(folder.root, folder.database)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE  # its new parent may not have noticed yet
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _query(folder: StateFolder, database: str) -> object:
@@ -149,6 +158,88 @@ def test_two_supervisors_never_share_a_folder(folder: StateFolder) -> None:
         os.close(lock)
     assert b"BlockingIOError" in answer.stderr
     assert _start(folder).status.supervisor_pid == first.status.supervisor_pid
+
+
+@pytest.mark.parametrize("record", ["missing", "of another process"])
+def test_down_ends_the_supervisor_whatever_is_written_about_it(folder: StateFolder, record: str) -> None:
+    supervisor = psutil.Process(_start(folder).status.supervisor_pid)
+    written = folder.run / "status.json"
+    if record == "missing":
+        written.unlink()
+    else:
+        written.write_text(json.dumps(json.loads(written.read_text()) | {"supervisor_pid": os.getpid()}))
+    assert lifecycle.stop(folder, report=_silent)
+    assert _has_ended(supervisor)
+    assert not is_held(folder)
+    assert not _ours(folder)
+
+
+def test_down_does_not_return_before_a_supervisor_that_hangs_is_gone(folder: StateFolder) -> None:
+    supervisor = psutil.Process(_start(folder).status.supervisor_pid)
+    supervisor.send_signal(signal.SIGSTOP)
+    assert lifecycle.stop(folder, report=_silent, patience_seconds=1)
+    assert _has_ended(supervisor)
+    assert not is_held(folder)
+    assert not _ours(folder)
+    assert not _start(folder).already_running
+    assert _query(folder, "dpps") == "dpps"
+
+
+def test_down_does_not_say_stopped_while_another_holds_the_folder(folder: StateFolder) -> None:
+    _start(folder)
+    lifecycle.stop(folder, report=_silent)
+    with hold(folder), pytest.raises(Unavailable, match="another command") as refused:
+        lifecycle.stop(folder, report=_silent, patience_seconds=0.5)
+    assert refused.value.code == "folder-held"
+    assert not lifecycle.stop(folder, report=_silent)
+
+
+def _up(folder: StateFolder) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from dpps.cli.main import main; main()", "up", "--only", "postgres",
+         "--state", str(folder.root)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _status_of_the_folder(folder: StateFolder) -> str | None:
+    """Return how far a start has come."""
+    with contextlib.suppress(NotFound):
+        status = read_status(folder)
+        if status is not None and status.running:
+            return "services"
+    return "supervisor" if supervisors(folder) else "lock" if is_held(folder) else None
+
+
+@pytest.mark.parametrize("moment", ["lock", "supervisor", "services"])
+def test_an_up_that_is_killed_leaves_nothing_that_down_does_not_end(folder: StateFolder, moment: str) -> None:
+    up = _up(folder)
+    _wait_for(lambda: _status_of_the_folder(folder) == moment or None)
+    up.kill()
+    up.wait()
+    with contextlib.suppress(NotFound):  # killed before there was a system
+        lifecycle.stop(folder, report=_silent)
+    assert not supervisors(folder)
+    assert not is_held(folder)
+    assert not _ours(folder)
+
+
+def test_up_goes_on_when_another_up_was_killed(folder: StateFolder) -> None:
+    up = _up(folder)
+    _wait_for(lambda: is_held(folder) or None)
+    up.kill()
+    up.wait()
+    assert _start(folder).status.ready
+    assert _query(folder, "dpps") == "dpps"
+
+
+def test_up_waits_for_a_down_under_way_and_starts(folder: StateFolder) -> None:
+    first = psutil.Process(_start(folder).status.supervisor_pid)
+    first.terminate()
+    started = _start(folder)
+    assert started.status.ready
+    assert started.status.supervisor_pid != first.pid
+    assert _query(folder, "dpps") == "dpps"
 
 
 def test_a_recorded_port_that_a_stranger_took_is_named(folder: StateFolder) -> None:

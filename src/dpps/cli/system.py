@@ -90,12 +90,17 @@ def status(as_json: bool) -> int:
     """Show each service: state and why, memory, uptime, address. Exit code 1 when not all is ready."""
     from dpps.cli.full_disk import is_full
     from dpps.domain.principals import Action
+    from dpps.ops.lock import is_held
     from dpps.ops.status import read_status
 
     folder = _system_for(Action.INSPECT)
     found = read_status(folder, measure=True)
     if found is None:
-        emit_json({"running": False, "services": []}) if as_json else click.echo("not running")
+        starting = is_held(folder)
+        if as_json:
+            emit_json({"running": False, "starting": starting, "services": []})
+        else:
+            click.echo("not running yet: it is being started" if starting else "not running")
         return 1
     disk_full = is_full(folder.root)
     ready = found.ready and not disk_full

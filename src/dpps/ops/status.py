@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dpps.composition.instance import Instance, write_atomically
 from dpps.composition.state import StateFolder
+from dpps.ops.lock import has_open
 from dpps.ops.processes import memory_bytes, tree
 from dpps.ops.service import ServiceState
 
@@ -17,7 +18,6 @@ __all__ = [
     "ServiceStatus",
     "SystemStatus",
     "read_status",
-    "started_since_boot",
     "supervisor_process",
     "write_status",
 ]
@@ -63,9 +63,6 @@ class SystemStatus(BaseModel):
 
     state_folder: Path
     supervisor_pid: int
-    supervisor_started: float
-    """Seconds from the machine's boot to the start of the supervisor's process, which tell it from a later
-    one of the same number."""
     metrics_url: str
     services: tuple[ServiceStatus, ...]
     running: bool = True
@@ -83,22 +80,16 @@ def write_status(folder: StateFolder, status: SystemStatus) -> None:
     write_atomically(folder.run / "status.json", status.model_dump_json(indent=1))
 
 
-def started_since_boot(process: psutil.Process) -> float:
-    """Return the seconds from the machine's boot to the start of a process.
+def supervisor_process(folder: StateFolder, status: SystemStatus) -> psutil.Process | None:
+    """Return the supervisor's process while it lives.
 
-    They stay what they are when the clock is set, unlike the time of day at which the process started.
+    A later process of the same number does not hold the folder's lock.
     """
-    return process.create_time() - psutil.boot_time()
-
-
-def supervisor_process(status: SystemStatus) -> psutil.Process | None:
-    """Return the supervisor's process while it lives."""
     try:
         process = psutil.Process(status.supervisor_pid)
-        same = abs(started_since_boot(process) - status.supervisor_started) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
+    return process if has_open(process, folder) else None
 
 
 def read_status(folder: StateFolder, *, measure: bool = False) -> SystemStatus | None:
@@ -116,7 +107,7 @@ def read_status(folder: StateFolder, *, measure: bool = False) -> SystemStatus |
         status = SystemStatus.model_validate_json((folder.run / "status.json").read_text())
     except (FileNotFoundError, ValidationError):
         return None
-    supervisor = supervisor_process(status)
+    supervisor = supervisor_process(folder, status)
     if supervisor is None:
         return status.model_copy(
             update={"running": False, "services": tuple(map(_not_supervised, status.services))}

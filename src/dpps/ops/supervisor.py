@@ -15,7 +15,6 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-import psutil
 import structlog
 
 from dpps.composition.instance import Instance
@@ -26,7 +25,7 @@ from dpps.ops import logs, processes
 from dpps.ops.managed import ManagedService
 from dpps.ops.metrics import serve_metrics
 from dpps.ops.service import Service, select, start_order
-from dpps.ops.status import SystemStatus, started_since_boot, write_status
+from dpps.ops.status import SystemStatus, write_status
 from dpps.ops.table import services
 
 __all__ = ["Supervisor", "main"]
@@ -57,11 +56,9 @@ class Supervisor:
 
     def status(self) -> SystemStatus:
         """Return the state of everything."""
-        ourselves = psutil.Process()
         return SystemStatus(
             state_folder=self._folder.root,
-            supervisor_pid=ourselves.pid,
-            supervisor_started=started_since_boot(ourselves),
+            supervisor_pid=os.getpid(),
             metrics_url=f"{self._instance.endpoint('supervisor').url}/metrics",
             services=tuple(managed.status() for managed in self.services),
         )

@@ -14,7 +14,8 @@ from dpps.cli.main import run
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import StorageFull, Unavailable
-from dpps.ops.status import SystemStatus, started_since_boot, write_status
+from dpps.ops.lock import hold
+from dpps.ops.status import SystemStatus, write_status
 
 _Usage = namedtuple("_Usage", "total used free")
 _STORAGE_FULL = 8
@@ -54,19 +55,17 @@ def test_commands_name_the_full_disk(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_system_on_a_full_disk_is_not_ready(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import os
 
-    import psutil
-
     folder = StateFolder(tmp_path)
     Instance().save(folder)
     folder.run.mkdir()
     status = SystemStatus(
         state_folder=tmp_path,
         supervisor_pid=os.getpid(),
-        supervisor_started=started_since_boot(psutil.Process()),
         metrics_url="",
         services=(),
     )
     write_status(folder, status)
-    assert run(["status", "--json", "--state", str(tmp_path)]) == 1
+    with hold(folder):  # as the supervisor does
+        assert run(["status", "--json", "--state", str(tmp_path)]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["ready"], told["disk_full"]) == (False, True)
