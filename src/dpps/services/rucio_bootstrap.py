@@ -217,7 +217,9 @@ def site_attributes(site: SiteStorage, transfers_url: str) -> dict[str, str | bo
         "latitude": str(site.latitude_deg),
         "longitude": str(site.longitude_deg),
         "fts": transfers_url,
-        "greedyDeletion": True,
+        # What no rule holds any more goes off site. An on-site copy may be the only one: it goes when it
+        # is released, with proof of the others, and not because some rule on it has ended.
+        "greedyDeletion": not site.onsite,
         "lfn2pfn_algorithm": "ctao_bdms",
     }
 

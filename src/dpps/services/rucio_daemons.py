@@ -89,7 +89,7 @@ def _cleaners() -> dict[str, Callable[[], Pass]]:
     reaper.REGION = BriefDeletionPauses(reaper.REGION)
     deletion: dict[str, object] = {
         "rses": [], "include_rses": None, "exclude_rses": None, "vos": None, "chunk_size": 100,
-        "greedy": True, "scheme": None, "delay_seconds": 60,
+        "greedy": False, "scheme": None, "delay_seconds": 60,
         "auto_exclude_threshold": 100, "auto_exclude_timeout": 600,
     }  # fmt: skip
     return {

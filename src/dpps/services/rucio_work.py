@@ -75,8 +75,9 @@ def _now() -> datetime:
 
 def _conditions() -> dict[str, ColumnElement[bool]]:
     """Return, by daemon, the condition under which it has something to do."""
+    from rucio.common.constants import RseAttr
     from rucio.db.sqla import models as m
-    from rucio.db.sqla.constants import BadFilesStatus, RequestState, RuleState
+    from rucio.db.sqla.constants import OBSOLETE, BadFilesStatus, RequestState, RuleState
     from sqlalchemy import exists, false, null, select
 
     now, state = _now(), RequestState
@@ -88,7 +89,10 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
     def any_row(model: Any, *where: Any) -> ColumnElement[bool]:
         return exists(select(1).select_from(model).where(*where))
 
-    rule, replica = m.ReplicationRule, m.RSEFileAssociation
+    rule, replica, attribute = m.ReplicationRule, m.RSEFileAssociation, m.RSEAttrAssociation
+    greedy = select(attribute.rse_id).where(
+        attribute.key == RseAttr.GREEDYDELETION, attribute.value == "true"
+    )
     return {
         "judge-evaluator": any_row(m.UpdatedDID),
         "judge-injector": any_row(rule, rule.state == RuleState.INJECT),
@@ -104,7 +108,13 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
             | ((m.Request.state == state.SUBMITTING) & (m.Request.updated_at < now - INTERRUPTED_SUBMISSION)),
         ),
         "undertaker": any_row(m.DataIdentifier, m.DataIdentifier.expired_at < now),
-        "reaper": any_row(replica, replica.tombstone < now, replica.lock_cnt == 0),
+        "reaper": any_row(
+            replica,
+            replica.tombstone < now,
+            replica.lock_cnt == 0,
+            # At other storages only what was released goes, as the reaper has it.
+            (replica.tombstone == OBSOLETE) | replica.rse_id.in_(greedy),
+        ),
         "minos": any_row(m.BadPFN),
         "necromancer": any_row(m.BadReplica, m.BadReplica.state == BadFilesStatus.BAD),
         "abacus-rse": any_row(m.UpdatedRSECounter),

@@ -58,7 +58,10 @@ class RucioTemporaryKeeper:
         seconds = round(lifetime.total_seconds())
         with catalogue_errors(f"keep {len(lfns)} temporary files at {rse}"):
             try:
-                self._client.add_replication_rule(dids, 1, rse, lifetime=seconds, comment=_COMMENT)
+                # Purged at its end: on-site storages keep what is not released expressly.
+                self._client.add_replication_rule(
+                    dids, 1, rse, lifetime=seconds, comment=_COMMENT, purge_replicas=True
+                )
             except DuplicateRule:
                 return False
         return True
