@@ -66,6 +66,9 @@ def codes(explanation: dict[str, Any]) -> set[str]:
 def test_a_drained_site_gets_nothing_and_the_file_is_safe_elsewhere(
     dpps: Shell, running_system: RunningSystem, obs_id: int
 ) -> None:
+    # An earlier file of the day: the catalogue has just seen that PIC may be written to.
+    earlier = hand_over(dpps, running_system, obs_id + 1)
+    wait_for(lambda: copies_off_site(dpps, earlier) or None, "a copy of an earlier file")
     dpps("site", "drain", "PIC", "--reason", "disks are changed")
     try:
         lfn = hand_over(dpps, running_system, obs_id)

@@ -50,7 +50,9 @@ def _with_heartbeat(name: str, run_once: Callable[..., object], **settings: obje
 def _judge() -> dict[str, Callable[[], Pass]]:
     from rucio.daemons.judge import cleaner, evaluator, injector, repairer
 
-    from dpps.services.rucio_work import BriefPauses
+    from dpps.services.rucio_work import BriefPauses, look_at_storages_often
+
+    look_at_storages_often()
 
     def prepare(module: Any, **settings: object) -> Callable[[], Pass]:
         return partial(_with_heartbeat, module.DAEMON_NAME, module.run_once, **settings)
@@ -84,9 +86,9 @@ def _cleaners() -> dict[str, Callable[[], Pass]]:
     from rucio.daemons.reaper import reaper
     from rucio.daemons.undertaker import undertaker
 
-    from dpps.services.rucio_work import BriefDeletionPauses, BriefPauses
+    from dpps.services.rucio_work import BriefNotes, BriefPauses
 
-    reaper.REGION = BriefDeletionPauses(reaper.REGION)
+    reaper.REGION = BriefNotes(reaper.REGION, prefix="pause_deletion_")
     deletion: dict[str, object] = {
         "rses": [], "include_rses": None, "exclude_rses": None, "vos": None, "chunk_size": 100,
         "greedy": False, "scheme": None, "delay_seconds": 60,

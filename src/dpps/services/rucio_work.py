@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED_SUBMISSION",
-    "BriefDeletionPauses",
+    "BriefNotes",
     "BriefPauses",
     "catalogue_is_ready",
     "daemons_with_work",
     "forget_heartbeats",
     "forget_old_messages",
+    "look_at_storages_often",
 ]
 
 INTERRUPTED_SUBMISSION = timedelta(seconds=60)
@@ -42,24 +43,28 @@ class BriefPauses(dict[Any, datetime]):
         super().__setitem__(key, min(until, _now() + _PAUSE))
 
 
-class BriefDeletionPauses:
-    """The reaper's notes, of which the one that a storage has little to delete is forgotten in seconds.
+class BriefNotes:
+    """Notes of Rucio's that are forgotten in seconds, not minutes.
 
-    Rucio leaves such a storage alone for two minutes, meant for many reapers that look everywhere all the
-    time; ours is called when there is something to delete.
+    The reaper leaves a storage that has little to delete alone for two minutes, meant for many reapers that
+    look everywhere all the time; ours is called when there is something to delete. Judges believe for ten
+    minutes that a storage may be written to; a drained one would get new files as long.
 
     Parameters
     ----------
     notes : dogpile.cache.CacheRegion
-        Where the reaper keeps its notes.
+        Where Rucio keeps them.
+    prefix : str
+        Beginning of the keys that are forgotten; others last as long as Rucio wants.
     """
 
-    def __init__(self, notes: Any) -> None:
+    def __init__(self, notes: Any, prefix: str = "") -> None:
         self._notes = notes
+        self._prefix = prefix
 
     def get(self, key: str, **options: Any) -> Any:
         """Return a note."""
-        if key.startswith("pause_deletion_"):
+        if key.startswith(self._prefix):
             options["expiration_time"] = _PAUSE.total_seconds()
         return self._notes.get(key, **options)
 
@@ -133,6 +138,13 @@ def daemons_with_work() -> set[str]:
     with get_engine().connect() as connection:
         answer = connection.execute(question).mappings().one()
     return {name for name in conditions if answer[name]}
+
+
+def look_at_storages_often() -> None:
+    """Let this process see within seconds which storages match a rule and may be written to."""
+    from rucio.core import rse_expression_parser
+
+    rse_expression_parser.REGION = BriefNotes(rse_expression_parser.REGION)
 
 
 def catalogue_is_ready() -> bool:

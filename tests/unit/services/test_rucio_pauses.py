@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy, deepcopy
 from datetime import UTC, datetime, timedelta
 
-from dpps.services.rucio_work import BriefDeletionPauses, BriefPauses
+from dpps.services.rucio_work import BriefNotes, BriefPauses
 
 
 def test_a_long_pause_is_cut_and_a_short_one_is_kept() -> None:
@@ -29,7 +29,7 @@ def test_a_storage_with_little_to_delete_is_looked_at_again_soon_other_notes_las
         def set(self, key: str, value: object) -> None:
             asked[key] = None
 
-    pauses = BriefDeletionPauses(Notes())
+    pauses = BriefNotes(Notes(), prefix="pause_deletion_")
     assert pauses.get("pause_deletion_1", expiration_time=120) == "note"
     assert pauses.get("temporary_exclude_1", expiration_time=600) == "note"
     pauses.set("kept", True)
