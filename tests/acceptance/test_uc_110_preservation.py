@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.rucio
 
-_PATIENCE_SECONDS = 240.0
+_PATIENCE_SECONDS = 400.0
 _PLACES = {site.name: (site.latitude_deg, site.longitude_deg) for site in DEFAULT_SITES}
 _OFFSITE = {site.name for site in DEFAULT_SITES if not site.onsite}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.rucio
 
-_PATIENCE_SECONDS = 180.0
+_PATIENCE_SECONDS = 400.0
 OFF_SITE = ("CSCS", "DESY-ZEUTHEN", "FRASCATI", "PIC")
 
 

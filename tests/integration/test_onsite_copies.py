@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.rucio
 
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 300
 
 
 def _wait_for(condition: Callable[[], bool], what: str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(sys.prefix).parent / ".envs" / "bdms-client" / "bin" / "python"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 ONSITE = "CTAO-NORTH"
 
 # One process for all tests: the client's imports take longer than its work.

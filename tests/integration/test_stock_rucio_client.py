@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RUCIO = Path(sys.prefix).parent / ".envs" / "rucio-client" / "bin" / "rucio"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 
 pytestmark = [pytest.mark.peer, pytest.mark.rucio]
 

@@ -21,7 +21,7 @@ from dpps.testing.handed_files import announce, make_raw_stream
 
 pytestmark = [pytest.mark.xrootd, pytest.mark.rucio, pytest.mark.system]
 
-_PATIENCE_SECONDS = 150.0
+_PATIENCE_SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
