@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -244,6 +245,28 @@ def test_a_first_copy_apart_from_all_the_others_is_given_up_and_asked_for_again_
     assert look()[0].rules_made == 0
     archive.catalogue.set_rule_state(whole.rule_id, RuleState.STUCK)  # a new file has no copy to read yet
     assert look()[0].rules_made == 1
+
+
+def test_rules_of_a_dataset_whose_files_are_about_to_be_attached_stay(
+    archive: Archive, lfn: Lfn, look: Look
+) -> None:
+    (file,) = archive.catalogue.files([lfn])
+    assert file is not None
+    coming = Registration(
+        lfn=Lfn("/ctao/dpps/coming/p001/a.h5"),
+        rse="CSCS",
+        content=file.content,
+        metadata=file.metadata,
+        dataset="/ctao/dpps/coming/p001",
+    )
+    archive.catalogue.register([coming])
+    for rule in archive.catalogue.rules(lfn.parent):
+        archive.catalogue.ensure_rule(replace(rule, dataset=coming.dataset, rule_id="", state=None))
+    made = archive.catalogue.rules(coming.dataset)
+    archive.fulfil_rules()
+    assert len(made) == 2
+    assert all(one.rules_ended == 0 for one in look())
+    assert {rule.rule_id for rule in archive.catalogue.rules(coming.dataset)} == {one.rule_id for one in made}
 
 
 def test_rules_of_people_are_left_alone(archive: Archive, lfn: Lfn, look: Look) -> None:

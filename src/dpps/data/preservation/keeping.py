@@ -293,7 +293,9 @@ class _Look:
         kept: Mapping[Lfn, frozenset[str]],
     ) -> None:
         """End rules that the policy no longer asks for, once all that it does ask for is proven."""
-        if not superseded:
+        # Without a rule that stays there is nothing to rely on. Files may be about to be attached: whoever
+        # enters them makes the rules first, and they must find those.
+        if not superseded or not keepers:
             return
         if self.look.rules_made or any(rule.state is not RuleState.OK for rule in keepers):
             self.waits.append("older rules stay until those of the policy are fulfilled")
