@@ -174,6 +174,9 @@ class _Demo:
             step.size_bytes = sum(len(row.copies) * row.size_bytes for row in rows)
             step.detail = "copies compared with the catalogue"
 
+    def _fetched(self, lfn: str, place: Path) -> Path:
+        return retried(lambda: self.archive.fetch(lfn, place), patience=self.patience)
+
     def draw(self) -> None:
         """Retrieve products and draw their events."""
         with self.timeline.step("pictures", "Retrieve and draw") as step:
@@ -183,8 +186,8 @@ class _Demo:
             for number, (source, images, showers) in enumerate(chains, start=1):
                 files = EventFiles(
                     name=source,
-                    images=self.archive.fetch(images, scratch / str(number)),
-                    showers=self.archive.fetch(showers, scratch / str(number)),
+                    images=self._fetched(images, scratch / str(number)),
+                    showers=self._fetched(showers, scratch / str(number)),
                 )
                 pictures, summary = draw(files, self.chosen.truth, scratch / str(number))
                 summaries.append(summary)
