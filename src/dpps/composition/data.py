@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dpps.composition.instance import Instance
+from dpps.composition.rucio_accounts import connect_account
 from dpps.composition.state import StateFolder
 from dpps.data.policy import PreservationPolicy, load_policy
 from dpps.data.ports import Catalogue, FileInspector
@@ -22,22 +22,11 @@ def build_catalogue(folder: StateFolder, account: str) -> Catalogue:
     folder : StateFolder
         The system.
     account : str
-        ``ingest``, ``production`` or ``reader``; its password is the secret ``rucio-<account>``.
+        One of the accounts of `connect_account`.
     """
     from dpps.adapters.rucio.catalogue import RucioCatalogue
-    from dpps.adapters.rucio.connection import RucioAccount, connect
 
-    instance = Instance.load(folder)
-    client = connect(
-        RucioAccount(
-            url=instance.endpoint("rucio-server").url,
-            name=account,
-            password=folder.secret(f"rucio-{account}"),
-            configuration=folder.rucio_client_config,
-            tokens=folder.run / "tokens",
-        )
-    )
-    return RucioCatalogue(client)
+    return RucioCatalogue(connect_account(folder, account))
 
 
 def build_inspectors() -> list[FileInspector]:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from dpps.composition.instance import Instance, SiteStorage
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import Conflict
+from dpps.domain.sites import great_circle_km
 from dpps.services.rucio_indexes import ensure_indexes
 from dpps.services.rucio_policy.decisions import (
     ARCHIVE_WRITER,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 __all__ = ["ACCOUNTS", "Account", "bootstrap", "distance_km", "site_attributes"]
-
-_EARTH_RADIUS_KM = 6371.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,15 +323,8 @@ def _ensure_distances(sites: tuple[SiteStorage, ...], rse_ids: Mapping[str, str]
 
 
 def distance_km(one: SiteStorage, other: SiteStorage) -> float:
-    """Return the great-circle distance of two sites (haversine formula)."""
-    from math import asin, cos, radians, sin, sqrt
-
-    height = radians(other.latitude_deg - one.latitude_deg)
-    width = radians(other.longitude_deg - one.longitude_deg)
-    across = sin(height / 2) ** 2 + (
-        cos(radians(one.latitude_deg)) * cos(radians(other.latitude_deg)) * sin(width / 2) ** 2
-    )
-    return 2 * _EARTH_RADIUS_KM * asin(sqrt(across))
+    """Return the great-circle distance of two sites."""
+    return great_circle_km((one.latitude_deg, one.longitude_deg), (other.latitude_deg, other.longitude_deg))
 
 
 def _ensure_quotas(rse_ids: Mapping[str, str], session: Session) -> None:
