@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +12,11 @@ from dpps.cli.lazy import CommandTable, LazyGroup
 from dpps.cli.output import emit_json, emit_table, json_option, state_folder, state_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dpps.data.site_operations import SiteChange
-    from dpps.data.sites import Hold, SiteCondition
+    from dpps.data.sites import Hold, SiteCondition, SiteParts
+    from dpps.domain.principals import Principal
 
 __all__ = ["drain", "list_all", "pause", "resume", "show", "show_change", "site"]
 
@@ -114,14 +118,9 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done,
 @state_option
 def drain(rse: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Place nothing new at the site RSE; what is there stays readable."""
-    from dpps.composition.principals import local_principal
-    from dpps.composition.sites import open_sites
     from dpps.data.site_operations import drain_site
 
-    folder = state_folder()
-    with open_sites(folder) as parts:
-        change = drain_site(local_principal(folder), parts, rse, reason, dry_run=dry_run)
-    show_change(change, as_json=as_json)
+    _change(partial(drain_site, rse=rse, reason=reason, dry_run=dry_run), as_json=as_json)
 
 
 @click.command()
@@ -132,14 +131,9 @@ def drain(rse: str, reason: str, dry_run: bool, as_json: bool) -> None:
 @state_option
 def pause(rse: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Read, write and delete nothing at the site RSE until it is resumed."""
-    from dpps.composition.principals import local_principal
-    from dpps.composition.sites import open_sites
     from dpps.data.site_operations import pause_site
 
-    folder = state_folder()
-    with open_sites(folder) as parts:
-        change = pause_site(local_principal(folder), parts, rse, reason, dry_run=dry_run)
-    show_change(change, as_json=as_json)
+    _change(partial(pause_site, rse=rse, reason=reason, dry_run=dry_run), as_json=as_json)
 
 
 @click.command()
@@ -149,13 +143,18 @@ def pause(rse: str, reason: str, dry_run: bool, as_json: bool) -> None:
 @state_option
 def resume(rse: str, dry_run: bool, as_json: bool) -> None:
     """End the drain and the pause of the site RSE."""
+    from dpps.data.site_operations import resume_site
+
+    _change(partial(resume_site, rse=rse, dry_run=dry_run), as_json=as_json)
+
+
+def _change(operation: Callable[[Principal, SiteParts], SiteChange], *, as_json: bool) -> None:
     from dpps.composition.principals import local_principal
     from dpps.composition.sites import open_sites
-    from dpps.data.site_operations import resume_site
 
     folder = state_folder()
     with open_sites(folder) as parts:
-        change = resume_site(local_principal(folder), parts, rse, dry_run=dry_run)
+        change = operation(local_principal(folder), parts)
     show_change(change, as_json=as_json)
 
 

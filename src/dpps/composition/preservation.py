@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dpps.composition.instance import Endpoint, Instance, write_atomically
 from dpps.composition.principals import local_principal, service_principal
 from dpps.composition.rucio_accounts import connect_account
+from dpps.composition.settings import read_settings
 from dpps.composition.state import StateFolder
 from dpps.composition.storage import build_storage
 from dpps.data.audit.comparing import DarkSettings
@@ -23,7 +24,7 @@ from dpps.data.audit.records import AuditEvent
 from dpps.data.audit.verifying import AuditSettings
 from dpps.data.policy import PreservationPolicy, load_policy
 from dpps.data.ports import Catalogue
-from dpps.domain.errors import DppsError, InvalidInput
+from dpps.domain.errors import DppsError
 from dpps.domain.principals import Principal
 
 __all__ = [
@@ -177,7 +178,7 @@ def build_preservation(
     from dpps.adapters.sql.findings import SqlFindings
     from dpps.adapters.storage.survey import Survey
 
-    settings, instance = _settings(), Instance.load(folder)
+    settings, instance = read_settings(PreservationSettings), Instance.load(folder)
     url = instance.database(folder, "dpps")
     engine = build_engine(url, connections_max=8)
     evidence, findings = SqlEvidence(engine), SqlFindings(engine)
@@ -221,17 +222,3 @@ def _connect(
     if report is not None:
         control = replace(control, report=report)
     return ArchiveConnection(catalogue=RucioCatalogue(client), changes=RucioChanges(client), control=control)
-
-
-def _settings() -> PreservationSettings:
-    try:
-        return PreservationSettings()
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        name = "DPPS_PRESERVATION_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise InvalidInput(
-            f"the setting {name} is wrong: {first['msg']}",
-            code="setting-invalid",
-            next_step=f"correct or unset {name}",
-            setting=name,
-        ) from wrong

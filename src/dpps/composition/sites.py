@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from dpps.composition.encryption import client_context
 from dpps.composition.instance import Instance
+from dpps.composition.rucio_accounts import connect_account
 from dpps.composition.state import StateFolder
 from dpps.data.sites import SiteParts
 from dpps.data.transfers.service import TransferService
 
-__all__ = ["connect_account", "open_sites", "open_transfers"]
+__all__ = ["open_sites", "open_transfers"]
 
 _OPERATOR = "operator"
 _RULES = "preservation"
@@ -57,18 +57,3 @@ def open_sites(folder: StateFolder) -> Iterator[SiteParts]:
             )
     finally:
         engine.dispose()
-
-
-def connect_account(folder: StateFolder, account: str) -> Any:
-    """Return a client of the catalogue for one of its accounts."""
-    from dpps.adapters.rucio.connection import RucioAccount, connect
-
-    return connect(
-        RucioAccount(
-            url=Instance.load(folder).endpoint("rucio-server").url,
-            name=account,
-            password=folder.secret(f"rucio-{account}"),
-            configuration=folder.rucio_client_config,
-            tokens=folder.run / "tokens",
-        )
-    )

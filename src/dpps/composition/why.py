@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from dpps.composition.data import build_catalogue, build_policy
 from dpps.composition.instance import Instance
-from dpps.composition.sites import connect_account, open_sites
+from dpps.composition.rucio_accounts import connect_account
+from dpps.composition.sites import open_sites
 from dpps.composition.state import StateFolder
 from dpps.data.why.observing import WhyParts
 

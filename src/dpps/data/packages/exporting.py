@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import batched
@@ -161,14 +161,10 @@ def _add(parts: ExportParts, bag: BagWriter, file: ArchivedFile) -> None:
         sha256=sha256,
         dataset=file.dataset or file.lfn.parent,
         metadata=file.metadata,
-        policy_kind=_policy_kind(parts.policy, file.metadata),
+        policy_kind=parts.policy.kind_of(file.metadata).name,
         embargo_until=embargo_until(file.metadata),
     )
     bag.add_tag(record.record_name, record.to_json())
-
-
-def _policy_kind(policy: PreservationPolicy, metadata: Mapping[str, object]) -> str | None:
-    return next((kind.name for kind in policy.kinds if kind.accepts(metadata)), None)  # type: ignore[arg-type]
 
 
 def _provenance(principal: Principal, catalogue: Catalogue, lfns: Iterable[Lfn]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dpps.data.ingest.values import IngestedFile
 from dpps.services.ingest.handover import HandoverWork, IngestParts
 from dpps.services.ingest.metrics import IngestMetrics
-from dpps.services.ingest.threads import Threads
 from dpps.services.loop import Loop, Pace
+from dpps.services.threads import Threads
 
 __all__ = ["watch_folder"]
 

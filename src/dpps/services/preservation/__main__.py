@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from dpps.composition.state import StateFolder
-from dpps.composition.telemetry import configure_logging
-from dpps.domain.errors import DppsError, Unavailable
-from dpps.services.ingest.threads import Threads
+from dpps.domain.errors import Unavailable
 from dpps.services.listening import listen
+from dpps.services.serving import build_server, run_service
+from dpps.services.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
 
     from dpps.services.preservation.metrics import PreservationMetrics
 
@@ -31,20 +25,11 @@ __all__ = ["build_application", "main", "serve"]
 
 def main() -> int:
     """Run the service; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m dpps.services.preservation", description=__doc__)
-    parser.add_argument("--state", type=Path, required=True, help="the state folder of the system")
-    arguments = parser.parse_args()
-    configure_logging("preservation")
-    try:
-        serve(StateFolder(arguments.state))
-    except DppsError as error:
-        structlog.get_logger(__name__).error(error.message, code=error.code, next_step=error.next_step)
-        return error.exit_code
-    return 0
+    return run_service("preservation", __doc__, serve)
 
 
-def serve(folder: StateFolder) -> None:
-    """Keep, audit and survey until SIGTERM or SIGINT.
+def serve(folder: StateFolder) -> int:
+    """Keep, audit and survey until SIGTERM or SIGINT; return the exit code.
 
     Three loops run beside each other: neither the reading of old copies nor the listing of storages may
     delay what new data need. A round may be cut anywhere.
@@ -54,8 +39,6 @@ def serve(folder: StateFolder) -> None:
     Conflict
         When the port is in use.
     """
-    import uvicorn
-
     from dpps.composition.preservation import build_preservation
     from dpps.services.loop import Loop, Pace
     from dpps.services.preservation.metrics import PreservationMetrics
@@ -75,34 +58,22 @@ def serve(folder: StateFolder) -> None:
     def trouble() -> str | None:
         return keeping.trouble or parts.policy.complaint
 
-    application = build_application(trouble, metrics)
-    server = uvicorn.Server(
-        uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-    )
+    server = build_server(build_application(trouble, metrics))
     with closing(parts), listen(parts.endpoint) as listener:
         parts.prepare()
         for name, loop in {"keeping": keeping, "audit": audit, "survey": survey}.items():
             threads.start(name, partial(loop.run, threads.stop))
-        threads.start("http", lambda: server.run(sockets=[listener]))
-        threads.wait()
-        server.should_exit = True
-        threads.join()
+        threads.serve(server, listener)
+    return 0
 
 
 def build_application(trouble: Callable[[], str | None], metrics: PreservationMetrics) -> Starlette:
     """Return the HTTP side: ``/healthz`` and ``/metrics``."""
     from starlette.applications import Starlette
-    from starlette.responses import PlainTextResponse, Response
-    from starlette.routing import Route
 
-    def health(_request: Request) -> Response:
-        why = trouble()
-        return PlainTextResponse(why or "ok", status_code=503 if why else 200)
+    from dpps.services.health import health_routes
 
-    def measured(_request: Request) -> Response:
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    return Starlette(routes=[Route("/healthz", health), Route("/metrics", measured)])
+    return Starlette(routes=health_routes(trouble, metrics.text))
 
 
 if __name__ == "__main__":

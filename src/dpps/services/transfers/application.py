@@ -19,6 +19,7 @@ from dpps.data.transfers.limits import LimitsStore
 from dpps.data.transfers.ports import TransferQueue
 from dpps.data.transfers.records import TransferJob
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound, Unavailable
+from dpps.services.health import METRICS_MEDIA_TYPE
 from dpps.services.transfers.callers import CALLER
 from dpps.services.transfers.configuration import add_configuration
 from dpps.services.transfers.crew import Crew
@@ -182,7 +183,7 @@ def _add_state(application: FastAPI, crew: Crew, metrics: TransferMetrics) -> No
     @application.get("/metrics", include_in_schema=False)
     def figures() -> Response:
         """Give the figures of this service in Prometheus' text format."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics.text(), media_type=METRICS_MEDIA_TYPE)
 
 
 def _refuse_like_fts(application: FastAPI) -> None:

@@ -19,6 +19,7 @@ from dpps.domain.errors import (
     Unavailable,
 )
 from dpps.domain.principals import Principal
+from dpps.services.health import METRICS_MEDIA_TYPE
 from dpps.services.limited_bodies import LimitedBodies
 from dpps.services.workload.driver import AgentDriver
 from dpps.services.workload.metrics import WorkloadMetrics
@@ -147,7 +148,7 @@ def _add_state(application: FastAPI, driver: AgentDriver, metrics: WorkloadMetri
     @application.get("/metrics")
     def figures() -> Response:
         """Return figures in Prometheus' text format."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(metrics.text(), media_type=METRICS_MEDIA_TYPE)
 
 
 def _add_jobs(

@@ -6,9 +6,14 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from uvicorn import Server
 
 __all__ = ["Threads"]
 
@@ -44,6 +49,19 @@ class Threads:
     def wait(self) -> None:
         """Return when it is time to stop."""
         self.stop.wait()
+
+    def serve(self, server: Server, listener: socket) -> None:
+        """Answer HTTP beside the other threads; return when all of them were told to end, and have.
+
+        Raises
+        ------
+        BaseException
+            What made one of the threads fail.
+        """
+        self.start("http", lambda: server.run(sockets=[listener]))
+        self.wait()
+        server.should_exit = True
+        self.join()
 
     def join(self) -> None:
         """Give each thread a moment to end; raise what made one of them fail."""
