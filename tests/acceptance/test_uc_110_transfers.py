@@ -122,7 +122,7 @@ def test_a_stuck_file_names_its_cause_and_a_resumed_link_carries_it_by_itself(
 def test_unknown_names_and_refused_hand_overs_are_explained(
     dpps: Shell, running_system: RunningSystem, obs_id: int
 ) -> None:
-    unknown = dpps("data", "why", "/ctao/acada/DL0/nothing.fits.fz")
+    unknown = dpps("data", "why", "/ctao/acada/DL0/nothing.fits.fz", exit_code=3)
     assert codes(unknown) == {"file-unknown"}
     dpps("site", "why", "NOWHERE", exit_code=2)
     cut = make_raw_stream(running_system.folder.handover / raw_name(obs_id), obs_id=obs_id)

@@ -3,24 +3,53 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dpps.domain.errors import DppsError
+from dpps.domain.errors import DppsError, InvalidInput
 
 if TYPE_CHECKING:
     from dpps.composition.state import StateFolder
 
-__all__ = ["emit_json", "emit_table", "json_option", "show_error", "state_folder", "state_option", "visible"]
+__all__ = [
+    "confirm",
+    "emit_json",
+    "emit_table",
+    "json_option",
+    "show_error",
+    "state_folder",
+    "state_option",
+    "visible",
+]
 
 
 def _keep_state(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
     if value is not None:
         ctx.find_root().obj = value
     return value
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal; go on only after a yes.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no terminal to ask on.
+    click.Abort
+        When the answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            f"this wants an answer, and there is no terminal to ask on: {question}",
+            code="answer-needed",
+            next_step="add --yes if you mean it, or look first with --dry-run",
+        )
+    click.confirm(question, abort=True, err=True)
 
 
 def state_option[F: Callable[..., Any]](function: F) -> F:

@@ -33,13 +33,13 @@ _LINK_COLUMNS = ["from", "to", "active", "queued", "MB/s", "failed"]
 def list_files(wanted: str | None, rse: str | None, activity: str | None, limit: int, as_json: bool) -> None:
     """List transfers that wait or move, or those in a state."""
     from dpps.composition.principals import local_principal
-    from dpps.composition.sites import open_transfers
+    from dpps.composition.sites import open_sites
     from dpps.data.transfer_steering import list_transfers
 
     folder = state_folder()
-    with open_transfers(folder) as service:
+    with open_sites(folder) as parts:
         files = list_transfers(
-            local_principal(folder), service, state=wanted, rse=rse, activity=activity, limit=limit
+            local_principal(folder), parts, state=wanted, rse=rse, activity=activity, limit=limit
         )
     rows = [_row(one) for one in files]
     if as_json:
@@ -132,7 +132,7 @@ def history(lfn: str | None, since: datetime | None, limit: int, as_json: bool) 
         emit_table(
             ["ended", "seconds", "attempt", "outcome", "bytes", "class", "name", "reason"],
             rows,
-            empty="nothing was attempted",
+            empty=f"no attempt on {lfn} is remembered" if lfn else "nothing was attempted",
         )
 
 

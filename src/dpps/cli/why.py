@@ -21,15 +21,18 @@ _COLOURS = {"good": "green", "note": "blue", "waits": "yellow", "blocks": "red"}
 @click.argument("name")
 @json_option
 @state_option
-def data_why(name: str, as_json: bool) -> None:
+def data_why(name: str, as_json: bool) -> int:
     """Explain where the file or dataset NAME is, where it should be, and what happens next and when."""
     from dpps.composition.principals import local_principal
     from dpps.composition.why import open_why
     from dpps.data.why.observing import why
+    from dpps.domain.errors import NotFound
 
     folder = state_folder()
     with open_why(folder) as parts:
-        _show(why(local_principal(folder), parts, name), as_json=as_json)
+        explanation = why(local_principal(folder), parts, name)
+    _show(explanation, as_json=as_json)
+    return 0 if explanation.known else NotFound.exit_code
 
 
 @click.command("why")

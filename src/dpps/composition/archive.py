@@ -125,7 +125,9 @@ class Archive:
                 results |= zip(mine, stored, strict=True)
         return [results[number] for number in range(len(wanted))]
 
-    def extend(self, lfns: Sequence[str], lifetime: timedelta) -> list[ExtendedFile]:
+    def extend(
+        self, lfns: Sequence[str], lifetime: timedelta, *, dry_run: bool = False
+    ) -> list[ExtendedFile]:
         """Keep temporary files for a time from now, and say of each until when.
 
         Raises
@@ -135,7 +137,12 @@ class Archive:
         """
         parts = self._store_parts(_PUBLISHER)
         return extend_lifetime(
-            self.principal, parts.catalogue, parts.keeper, [Lfn(name) for name in lfns], lifetime
+            self.principal,
+            parts.catalogue,
+            parts.keeper,
+            [Lfn(name) for name in lfns],
+            lifetime,
+            dry_run=dry_run,
         )
 
     def get(

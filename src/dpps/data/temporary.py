@@ -79,8 +79,12 @@ def extend_lifetime(
     keeper: TemporaryKeeper,
     lfns: Sequence[Lfn],
     lifetime: timedelta,
+    *,
+    dry_run: bool = False,
 ) -> list[ExtendedFile]:
     """Keep temporary files for a time from now, and say of each until when, in the order given.
+
+    A dry run names no end, since it changes none; it tells which files cannot be kept.
 
     Raises
     ------
@@ -101,6 +105,8 @@ def extend_lifetime(
         elif file is None or file.dataset is None:
             errors[lfn] = _gone(lfn)
     kept = [lfn for lfn in dict.fromkeys(lfns) if lfn not in errors]
+    if dry_run:
+        return [ExtendedFile(lfn=lfn, error=errors.get(lfn)) for lfn in lfns]
     expiries = keeper.extend(kept, lifetime) if kept else {}
     return [
         ExtendedFile(

@@ -12,6 +12,7 @@ from dpps.data.sites import SiteParts
 from dpps.data.transfers.lanes import storage_name
 from dpps.data.transfers.service import MovedFile, RetryLog, ServiceAttempt, ServiceLink, TransferService
 from dpps.domain.errors import NotFound
+from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
 
 __all__ = [
@@ -132,15 +133,24 @@ def read_limits(principal: Principal, parts: SiteParts, vo: str) -> list[SetLimi
 
 def list_transfers(
     principal: Principal,
-    service: TransferService,
+    parts: SiteParts,
     *,
     state: str | None = None,
     rse: str | None = None,
     activity: str | None = None,
     limit: int = 100,
 ) -> list[MovedFile]:
-    """Return files that wait or move, or those of a state, of the newest jobs."""
+    """Return files that wait or move, or those of a state, of the newest jobs.
+
+    Raises
+    ------
+    InvalidInput
+        When the site is unknown.
+    """
     authorize(principal, Action.INSPECT, "the transfers")
+    if rse is not None:
+        parts.register.conditions([rse])
+    service = parts.transfers
     found = service.files(service.jobs(states=(state,) if state else (), limit=limit))
     return [one for one in found if (not state or one.state == state) and _concerns(one, rse, activity)]
 
@@ -175,9 +185,16 @@ def list_attempts(
     since: datetime | None = None,
     limit: int = 100,
 ) -> list[ServiceAttempt]:
-    """Return the last attempts, the newest first."""
+    """Return the last attempts, the newest first.
+
+    Raises
+    ------
+    InvalidInput
+        When the name of a file cannot be one.
+    """
     authorize(principal, Action.INSPECT, lfn or "the transfers")
-    return service.own_attempts(name=lfn, since=since, limit=limit)
+    name = None if lfn is None else Lfn(lfn).name
+    return service.own_attempts(name=name, since=since, limit=limit)
 
 
 def read_links(principal: Principal, service: TransferService, seconds: float) -> list[ServiceLink]:

@@ -102,6 +102,17 @@ def test_a_dry_run_changes_nothing(archive: Archive) -> None:
     assert archive.catalogue.find(EVERYTHING) == []
 
 
+def test_a_dry_run_tells_what_would_be_quarantined(archive: Archive) -> None:
+    path = make_simtel(archive.handover / "run10.simtel")
+    path.write_bytes(path.read_bytes()[:-20])
+    trigger = announce(path)
+    (result,) = archive.ingest(dry_run=True)
+    assert result.outcome is IngestOutcome.UNFIT
+    assert isinstance(result.error, DamagedFile)
+    assert path.exists()
+    assert trigger.is_symlink()
+
+
 def test_handing_over_again_is_known_and_does_not_bring_a_freed_copy_back(archive: Archive) -> None:
     path = make_simtel(archive.handover / "run10.simtel")
     announce(path)

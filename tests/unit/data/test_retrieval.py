@@ -48,8 +48,7 @@ def test_without_a_good_copy_nothing_appears(archive: Archive, lfn: Lfn, tmp_pat
         archive.storage.files[archive.url(rse, lfn)] = b"rotten"
     (result,) = get(archive, tmp_path / "out", lfn)
     assert isinstance(result.error, DamagedFile)
-    assert [one.name for one in (tmp_path / "out").iterdir()] == [".dpps-get"]
-    assert not (tmp_path / "out/.dpps-get/partial").exists()
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_file_that_is_there_is_kept_or_a_conflict(archive: Archive, lfn: Lfn, tmp_path: Path) -> None:

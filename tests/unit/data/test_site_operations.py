@@ -184,10 +184,14 @@ def test_limits_and_shares_are_set_and_shown_by_site(parts: SiteParts) -> None:
 
 def test_transfers_are_listed_and_shown(parts: SiteParts, queue: MemoryTransferQueue) -> None:
     request = _submit(queue)
-    (file,) = list_transfers(ALICE, parts.transfers, rse="PIC", activity="User")
+    (file,) = list_transfers(ALICE, parts, rse="PIC", activity="User")
     assert file.job_id == str(request.job_id)
-    assert list_transfers(ALICE, parts.transfers, rse="DESY") == []
-    assert list_transfers(ALICE, parts.transfers, state="FAILED") == []
+    assert list_transfers(ALICE, parts, rse="CSCS", activity="Elsewhere") == []
+    with pytest.raises(InvalidInput, match="NOWHERE"):
+        list_transfers(ALICE, parts, rse="NOWHERE")
+    with pytest.raises(InvalidInput, match="logical file name"):
+        list_attempts(ALICE, parts.transfers, lfn="nope")
+    assert list_transfers(ALICE, parts, state="FAILED") == []
     ((shown, failures),) = show_job(ALICE, parts.transfers, str(request.job_id))
     assert (shown.state, failures) == ("SUBMITTED", [])
     assert list_attempts(ALICE, parts.transfers) == []

@@ -340,6 +340,11 @@ def test_the_time_of_temporary_files_is_put_off(desk: Desk) -> None:
     assert extended.expires_at == NOW + 3 * WEEK
     assert isinstance(refused.error, InvalidInput)
     assert isinstance(absent.error, NotFound)
+    (planned,) = extend_lifetime(
+        desk.principal, desk.catalogue, desk.keeper, [lfn], timedelta(days=1), dry_run=True
+    )
+    assert (planned.expires_at, planned.error) == (None, None)
+    assert set(desk.keeper.expiries.values()) == {NOW + 3 * WEEK}
     desk.roles = frozenset({Role.READER})
     with pytest.raises(NotAuthorized):
         desk.extend([lfn], WEEK)

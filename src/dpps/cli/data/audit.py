@@ -10,7 +10,7 @@ import click
 
 from dpps.cli.counting import counting
 from dpps.cli.lazy import CommandTable, LazyGroup
-from dpps.cli.output import emit_json, emit_table, json_option, state_folder, state_option
+from dpps.cli.output import confirm, emit_json, emit_table, json_option, state_folder, state_option
 
 if TYPE_CHECKING:
     from dpps.composition.preservation import PreservationParts
@@ -123,7 +123,7 @@ def _refuse_unknown(rse: str | None, found: list[str]) -> None:
         raise NotFound(
             f"the catalogue knows no storage {rse!r}",
             code="rse-unknown",
-            next_step="list the storages with: dpps data audit status",
+            next_step="list them: dpps site list",
             rse=rse,
         )
 
@@ -247,7 +247,7 @@ def dark_remove(urls: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool) 
     with _parts() as parts:
         archive = parts.connect()
         if not (yes or dry_run):
-            click.confirm(f"delete {len(urls)} files for ever?", abort=True, err=True)
+            confirm(f"delete {len(urls)} files for ever?")
         removed = remove_dark(
             parts.principal, archive.catalogue, archive.control, parts.dark(), urls, dry_run=dry_run
         )

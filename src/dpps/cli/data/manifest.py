@@ -163,8 +163,15 @@ def _value(key: str, text: str) -> object:
 def _text(path: Path) -> str:
     try:
         return path.read_text()
-    except (OSError, UnicodeDecodeError) as wrong:
-        raise _unreadable(path, str(wrong)) from wrong
+    except OSError as wrong:
+        raise InvalidInput(
+            f"{path} cannot be read: {wrong.strerror}",
+            code="file-unreadable",
+            next_step="check the path and the right to read it",
+            path=path,
+        ) from wrong
+    except UnicodeDecodeError as wrong:
+        raise _unreadable(path, "it is no text") from wrong
 
 
 def _unreadable(path: Path, why: str) -> InvalidInput:

@@ -84,23 +84,25 @@ def put(
 @click.command()
 @click.argument("lfns", nargs=-1, required=True)
 @click.option("--lifetime", required=True, help="How long from now, e.g. '7 days'.")
+@click.option("--dry-run", is_flag=True, help="Say which files can be kept, change nothing.")
 @json_option
 @state_option
-def extend(lfns: tuple[str, ...], lifetime: str, as_json: bool) -> int:
+def extend(lfns: tuple[str, ...], lifetime: str, dry_run: bool, as_json: bool) -> int:
     """Keep temporary files for a time from now: longer, or shorter than before."""
     from dpps.composition.archive import open_archive
     from dpps.data.policy.durations import parse_duration
 
-    results = open_archive(state_folder().root).extend(lfns, parse_duration(lifetime))
+    results = open_archive(state_folder().root).extend(lfns, parse_duration(lifetime), dry_run=dry_run)
     rows = [
         {
             "lfn": str(one.lfn),
+            "outcome": "would be kept" if dry_run else "kept",
             "expires_at": one.expires_at and one.expires_at.isoformat(timespec="seconds"),
             "error": one.error and one.error.as_dict(),
         }
         for one in results
     ]
-    return _show(rows, ["lfn", "expires_at"], [one.error for one in results], as_json=as_json)
+    return _show(rows, ["outcome", "lfn", "expires_at"], [one.error for one in results], as_json=as_json)
 
 
 def _check_options(wanted: Sequence[FileToStore], *, temporary: bool, lifetime: str | None) -> None:

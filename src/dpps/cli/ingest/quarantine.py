@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dpps.cli.output import emit_json, emit_table, json_option, state_folder, state_option, visible
+from dpps.cli.output import confirm, emit_json, emit_table, json_option, state_folder, state_option, visible
 
 if TYPE_CHECKING:
     from dpps.data.quarantine import QuarantinedFile
@@ -75,7 +75,7 @@ def release(file: str, handover: Path | None, discard: bool, yes: bool, dry_run:
     principal, root = _who_and_where(handover)
     found = find_quarantined(principal, root, file)
     if discard and not dry_run and not yes:
-        click.confirm(f"delete {visible(str(found.path))} for good?", abort=True, err=True)
+        confirm(f"delete {visible(str(found.path))} for good?")
     if not dry_run and discard:
         discard_quarantined(principal, root, file)
     elif not dry_run:

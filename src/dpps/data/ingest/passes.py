@@ -261,7 +261,8 @@ def _put_aside(work: _Pass, reading: Unreadable) -> IngestedFile:
     """Quarantine a file that is wrong itself; leave any other where it is."""
     handed, error = reading.handed, reading.error
     if work.settings.dry_run:
-        return _refuse(work, handed, reading.signature, error)
+        outcome = IngestOutcome.UNFIT if is_wrong_itself(error) else _outcome(error)
+        return IngestedFile(path=handed.path, outcome=outcome, error=error)
     try:
         if error.code == "handed-file-missing" and (moved := finish_quarantine(handed)) is not None:
             work.refused.forget(handed)

@@ -20,6 +20,8 @@ class IngestOutcome(StrEnum):
     """The archive had the same content under the same name; the trigger was removed."""
     ACCEPTED = "accepted"
     """Dry run: the file would be ingested."""
+    UNFIT = "unfit"
+    """Dry run: the file itself is wrong and would be quarantined."""
     QUARANTINED = "quarantined"
     """The file itself is wrong: it was moved out of the hand-over tree, with its reason beside it."""
     WAITING = "waiting"

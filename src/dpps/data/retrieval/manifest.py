@@ -77,8 +77,11 @@ class Manifest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.commit()
+        with closing(self._database.execute("select 1 from file limit 1")) as found:
+            unused = found.fetchone() is None
         self._database.close()
-        shutil.rmtree(self.partial, ignore_errors=True)
+        # A retrieval that brought nothing leaves nothing behind in the reader's folder.
+        shutil.rmtree(self.partial.parent if unused else self.partial, ignore_errors=True)
         os.close(self._lock)
 
     def _take_lock(self) -> None:

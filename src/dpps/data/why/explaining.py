@@ -25,7 +25,7 @@ def explain_file(seen: FileObservation, now: datetime) -> Explanation:
         Time of the look.
     """
     if seen.file is None:
-        return Explanation(subject=str(seen.lfn), findings=(_absent(seen),))
+        return Explanation(subject=str(seen.lfn), findings=(_absent(seen),), known=seen.refusal is not None)
     findings = [
         _whereabouts(seen.file),
         *_visibility(seen.file),

@@ -40,6 +40,8 @@ class Explanation:
 
     subject: str
     findings: tuple[Finding, ...]
+    known: bool = True
+    """False when neither the archive nor the hand-over folder has anything of this name."""
 
     @property
     def verdict(self) -> Weight:

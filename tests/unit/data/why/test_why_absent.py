@@ -37,3 +37,4 @@ def test_an_unknown_name_is_said_to_be_unknown(name: str) -> None:
     )
     explained = why(READER, parts, name)
     assert [one.code for one in explained.findings] == ["file-unknown"]
+    assert not explained.known
