@@ -133,7 +133,7 @@ def list_quarantined(principal: Principal, root: Path) -> list[QuarantinedFile]:
     NotAuthorized
         When the principal may not ingest.
     """
-    authorize(principal, Action.INGEST, str(root))
+    authorize(principal, Action.READ, str(root))
     return list(_quarantined_files(root))
 
 
@@ -156,7 +156,7 @@ def find_quarantined(principal: Principal, root: Path, name: str) -> Quarantined
     NotFound
         When there is no such file in quarantine.
     """
-    authorize(principal, Action.INGEST, str(root))
+    authorize(principal, Action.READ, str(root))
     return _find(root, name)
 
 

@@ -139,11 +139,16 @@ def test_principals_need_the_role(archive: Archive) -> None:
     damaged_raw(archive)
     archive.ingest()
     reader = Principal(name="guest", roles=frozenset({Role.READER}))
-    for call in (release_quarantined, discard_quarantined, find_quarantined):
+    for call in (release_quarantined, discard_quarantined):
         with pytest.raises(NotAuthorized):
             call(reader, archive.handover, RAW)
+    (listed,) = list_quarantined(reader, archive.handover)
+    assert find_quarantined(reader, archive.handover, RAW) == listed
+    nobody = Principal(name="nobody", roles=frozenset())
     with pytest.raises(NotAuthorized):
-        list_quarantined(reader, archive.handover)
+        find_quarantined(nobody, archive.handover, RAW)
+    with pytest.raises(NotAuthorized):
+        list_quarantined(nobody, archive.handover)
 
 
 @given(
