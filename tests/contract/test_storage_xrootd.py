@@ -12,13 +12,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dpps.adapters.storage.credentials import LocalTokens
+from dpps.adapters.storage.server_urls import server_of
 from dpps.composition.encryption import client_context
-from dpps.composition.storage import storage_authority, storage_token
+from dpps.composition.job_storage import build_job_storage, job_storage_access
+from dpps.composition.storage import STORAGE_ISSUER, storage_authority, storage_issuer_key, storage_token
 from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.errors import Conflict, InvalidInput, NotAuthorized, Unavailable
 from dpps.ops.certificates import ensure_authority
 from dpps.testing.storage_contract import StorageContract, content_of
 from dpps.testing.xrootd_servers import XrootdServers
+from dpps.workload.context import StorageNeeds
 
 pytestmark = pytest.mark.xrootd
 
@@ -123,8 +127,8 @@ def test_the_archive_opens_to_those_who_may(
     product.write_bytes(b"x")
     for service in ("ingest", "transfers", "workload"):
         xrootd_servers.storage(service).upload(product, raw.url(f"ctao/acada/{service}.dat"))
-    for service in ("reader", "job"):
-        storage = xrootd_servers.storage(service)
+    job = xrootd_servers.job_storage(reads=("/ctao/acada",))
+    for storage in (xrootd_servers.storage("reader"), job):
         assert storage.read_back(kept) == content_of(b"kept")
         forbidden: tuple[Callable[[], object], ...] = (
             partial(storage.upload, product, raw.url("ctao/acada/new.dat")),
@@ -136,13 +140,62 @@ def test_the_archive_opens_to_those_who_may(
             with pytest.raises(NotAuthorized) as refused:
                 act()
             assert refused.value.next_step
-    xrootd_servers.storage("job").upload(product, raw.url("ctao/tmp/p/1/a.dat"))
+    job.upload(product, raw.url("ctao/tmp/p/1/1/a.dat"))
     with pytest.raises(NotAuthorized):
-        xrootd_servers.storage("reader").upload(product, raw.url("ctao/tmp/p/1/b.dat"))
+        xrootd_servers.storage("reader").upload(product, raw.url("ctao/tmp/p/1/1/b.dat"))
 
     assert raw.get("ctao/acada/kept.dat") == b"kept"
     written = {"ctao/acada/ingest.dat", "ctao/acada/transfers.dat", "ctao/acada/workload.dat"}
-    assert raw.everything() == {"ctao/acada/kept.dat", "ctao/tmp/p/1/a.dat", *written}
+    assert raw.everything() == {"ctao/acada/kept.dat", "ctao/tmp/p/1/1/a.dat", *written}
+
+
+def test_a_job_has_what_it_needs_and_no_more(
+    raw: RawServer, xrootd_servers: XrootdServers, tmp_path: Path
+) -> None:
+    url, other = raw.put("ctao/acada/night/a.dat", b"mine"), raw.put("ctao/acada/b.dat", b"not mine")
+    (tmp_path / "a.dat").write_bytes(b"x")
+    far = f"{xrootd_servers.prefix('FAR')}/ctao"
+    access = job_storage_access(
+        xrootd_servers.folder,
+        StorageNeeds(job="p.1", reads=("/ctao/acada/night",), writes="/ctao/tmp/p/1/1", seconds=60),
+    )
+    assert access is not None
+    assert not any(token in repr(access) for token in access.tokens.values())
+    job = build_job_storage(access)
+
+    assert job.read_back(url) == content_of(b"mine")
+    assert job.upload(tmp_path / "a.dat", raw.url("ctao/tmp/p/1/1/a.dat")) == content_of(b"x")
+    job.delete(raw.url("ctao/tmp/p/1/1/a.dat"))
+    forbidden: tuple[Callable[[], object], ...] = (
+        partial(job.read_back, other),
+        partial(job.upload, tmp_path / "a.dat", raw.url("ctao/tmp/p/1/2/a.dat")),
+        partial(job.upload, tmp_path / "a.dat", f"{far}/tmp/p/1/1/a.dat"),
+        partial(job.copy_aside, url, f"{far}/tmp/p/1/1/a.dat", "1", lambda: None),
+        partial(job.copy_aside, url, raw.url("ctao/tmp/p/1/1/b.dat"), "1", lambda: None),
+    )
+    for act in forbidden:
+        with pytest.raises(NotAuthorized) as refused:
+            act()
+        assert refused.value.next_step
+
+
+def test_a_token_for_one_server_opens_no_other(raw: RawServer, xrootd_servers: XrootdServers) -> None:
+    near, far = xrootd_servers.prefix("NEAR"), xrootd_servers.prefix("FAR")
+    url = raw.put("ctao/acada/kept.dat", b"kept")
+    tokens = LocalTokens(
+        storage_issuer_key(xrootd_servers.folder), STORAGE_ISSUER, "transfers", ["storage.read:/ctao"]
+    )
+    for_near, for_far = tokens.bearer(server_of(near)), tokens.bearer(server_of(far))
+    assert for_near is not None
+    assert for_far is not None
+
+    assert xrootd_servers.storage_of_a_stranger(for_near).read_back(url) == content_of(b"kept")
+    with pytest.raises(NotAuthorized):
+        xrootd_servers.storage_of_a_stranger(for_far).read_back(url)
+    with httpx.Client(verify=client_context(xrootd_servers.folder), trust_env=False) as http:
+        handed = tokens.for_reader(server_of(near), "/ctao/acada/other.dat")
+        refused = http.get(url, headers={"Authorization": f"Bearer {handed}"})
+    assert refused.status_code == 403
 
 
 @pytest.mark.parametrize("token", [None, "x", "over", "altered"])
@@ -154,7 +207,7 @@ def test_strangers_are_refused(
     if token == "over":
         token = storage_token(xrootd_servers.folder, "transfers", lifetime_seconds=-30)
     elif token == "altered":
-        head, _, signature = storage_token(xrootd_servers.folder, "job", lifetime_seconds=60).split(".")
+        head, _, signature = storage_token(xrootd_servers.folder, "reader", lifetime_seconds=60).split(".")
         _, claims, _ = storage_token(xrootd_servers.folder, "transfers", lifetime_seconds=60).split(".")
         token = f"{head}.{claims}.{signature}"
     stranger = xrootd_servers.storage_of_a_stranger(token)

@@ -13,6 +13,7 @@ import pytest
 
 from dpps.data.transfers.failures import End, FailureClass
 from dpps.data.transfers.mover import Abandoned, transfer
+from dpps.data.transfers.ports import TransferStorage
 from dpps.data.transfers.records import Claim, FileRequest, Settlement
 from dpps.data.transfers.states import FileState
 from dpps.testing.xrootd_servers import XrootdServers
@@ -57,10 +58,13 @@ def new_claim(request: FileRequest) -> Claim:
 
 
 def run(
-    claim: Claim, servers: XrootdServers, watch: Callable[[], None] = proceed, service: str = "transfers"
+    claim: Claim,
+    servers: XrootdServers,
+    watch: Callable[[], None] = proceed,
+    storage: TransferStorage | None = None,
 ) -> Settlement:
     """Move one file; return how it ended, with the failure in it."""
-    settlement, failure = transfer(claim, servers.storage(service), watch, lambda: datetime.now(UTC))
+    settlement, failure = transfer(claim, storage or servers.storage(), watch, lambda: datetime.now(UTC))
     return replace(settlement, failure=failure)
 
 
@@ -126,7 +130,7 @@ def test_a_missing_source_is_named(claim: Claim, xrootd_servers: XrootdServers) 
 
 
 def test_a_job_may_not_copy_into_the_archive(claim: Claim, xrootd_servers: XrootdServers) -> None:
-    failure = run(claim, xrootd_servers, service="job").failure
+    failure = run(claim, xrootd_servers, storage=xrootd_servers.job_storage(reads=("/ctao/acada",))).failure
 
     assert failure is not None
     assert (failure.kind, failure.end) == (FailureClass.PERMISSION, End.DESTINATION)

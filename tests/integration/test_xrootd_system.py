@@ -17,7 +17,8 @@ import pytest
 from dpps.composition.state import StateFolder
 from dpps.composition.storage import storage_token
 from dpps.testing.command_line import Shell
-from dpps.testing.handed_files import announce, make_raw_stream
+from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
+from dpps.testing.small_workload import COPY
 
 pytestmark = [pytest.mark.xrootd, pytest.mark.rucio, pytest.mark.system]
 
@@ -131,6 +132,46 @@ def plain_xrdcp_reads(folder: StateFolder, url: str, name: str, data: bytes, pla
     )
     assert done.returncode == 0, done.stderr
     assert (place / "plain.fits.fz").read_bytes() == data
+
+
+def test_a_production_runs_on_storage_servers(folder: StateFolder, dpps: Shell, tmp_path: Path) -> None:
+    run = uuid.uuid4().int % 2_000_000_000
+    given = make_simtel(tmp_path / "handover" / "run.simtel.zst", run=run)
+    data = given.read_bytes()
+    announce(given)
+    (taken,) = dpps("ingest", str(tmp_path / "handover"))
+    (tmp_path / "copy.cwl").write_text(COPY)
+    (tmp_path / "production.yaml").write_text(
+        f"""
+production: servers-{run}
+transformations:
+  - name: copy
+    cwl: copy.cwl
+    environment: core
+    inputs: {{source: {{query: "instance__obs_id = {run} and data__level = 'SIM'"}}}}
+    parameters: {{line: added}}
+    outputs: {{copy: {{product: DL1/Event/Subarray/AirShowerSim, suffix: .dat}}}}
+"""
+    )
+
+    status = dpps("production", "submit", str(tmp_path / "production.yaml"), "--wait")
+
+    assert status["production"]["state"] == "done"
+    (product,) = status["products"]
+    found = dpps("data", "find", f"instance__obs_id = {run} and data__level = 'DL1'")
+    assert [one["lfn"] for one in found] == [product]
+    assert dpps("data", "lineage", product)["files"][0]["related"] == [taken["lfn"]]
+
+    def copies() -> list[dict[str, Any]]:
+        replicas = dpps("data", "info", product)["replicas"]
+        return [one for one in replicas if one["state"] == "available"]
+
+    wait_for(lambda: len(copies()) >= 2, "two copies of the product")
+    for one in copies():
+        assert one["url"].startswith("https://127.0.0.1:")
+        assert (folder.storage(one["rse"]) / product[1:]).read_bytes() == data + b"added\n"
+    left = [path for path in (folder.storage("CSCS") / "ctao" / "tmp").rglob("*") if path.is_file()]
+    assert left == [], "what the job wrote has become the product"
 
 
 def test_files_written_into_the_folder_of_our_server_are_registered_where_they_lie(

@@ -11,7 +11,6 @@ from dpps.composition.state import StateFolder
 from dpps.composition.storage_marks import storage_marks
 from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.errors import InvalidInput, NotFound
-from dpps.workload.bundle import StorageAccess
 
 if TYPE_CHECKING:
     from dpps.adapters.storage.credentials import Credentials
@@ -19,13 +18,15 @@ if TYPE_CHECKING:
 __all__ = [
     "STORAGE_ISSUER",
     "STORAGE_SERVICES",
-    "build_job_storage",
     "build_storage",
     "ensure_issuer",
-    "job_storage_access",
+    "is_server",
     "local_root",
+    "storage_audiences",
     "storage_authority",
+    "storage_issuer_key",
     "storage_token",
+    "storages_of",
 ]
 
 STORAGE_ISSUER: Final = "https://dpps.invalid/storage"
@@ -41,15 +42,28 @@ STORAGE_SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
     "catalogue": ("storage.read:/{vo}", "storage.modify:/{vo}"),
     "preservation": ("storage.read:/{vo}", "storage.modify:/{vo}"),
     "reader": ("storage.read:/{vo}",),
-    "job": ("storage.read:/{vo}", "storage.modify:/{vo}/tmp"),
 }
 """What each service may do at the storages (WLCG token profile). ``owner`` is whoever holds the state
-folder; ``catalogue`` deletes what no rule wants; a job writes below the temporary folder only."""
+folder; ``catalogue`` deletes what no rule wants. A job has tokens of its own:
+`dpps.composition.job_storage`.
+"""
 
 
 def storage_authority(folder: StateFolder) -> Path:
     """Return the PEM file of the authority that certifies the storages of a system."""
     return folder.certificates / "authority" / "certificate.pem"
+
+
+def storage_issuer_key(folder: StateFolder) -> str:
+    """Return the private key (PEM) that signs storage tokens; a secret."""
+    return folder.secret(_SECRET)
+
+
+def storage_audiences(servers: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that a token may call a server by, which goes by these ``host:port``."""
+    from dpps.adapters.storage.credentials import ANY_AUDIENCE, audience_of
+
+    return (ANY_AUDIENCE, *map(audience_of, servers))
 
 
 def ensure_issuer(folder: StateFolder) -> dict[str, Any]:
@@ -82,12 +96,12 @@ def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorag
     """
     instance = Instance.load(folder)
     prefixes = [site.url_prefix for site in instance.sites]
-    if not any(map(_is_server, prefixes)):
-        return _storage(prefixes, None, None, storage_marks(folder))
+    if not any(map(is_server, prefixes)):
+        return storages_of(prefixes, None, None, storage_marks(folder))
     from dpps.adapters.storage.credentials import LocalTokens
 
-    tokens = LocalTokens(folder.secret(_SECRET), STORAGE_ISSUER, service, _scopes(service, instance.vo))
-    return _storage(prefixes, storage_authority(folder).read_text(), tokens)
+    tokens = LocalTokens(storage_issuer_key(folder), STORAGE_ISSUER, service, _scopes(service, instance.vo))
+    return storages_of(prefixes, storage_authority(folder).read_text(), tokens)
 
 
 def local_root(folder: StateFolder, instance: Instance, site: SiteStorage) -> Path | None:
@@ -112,7 +126,7 @@ def local_root(folder: StateFolder, instance: Instance, site: SiteStorage) -> Pa
 def storage_token(
     folder: StateFolder, service: str, *, lifetime_seconds: int, subject: str | None = None
 ) -> str:
-    """Return a token for the storages, to be given away: into the bundle of a job, or to a person.
+    """Return a token for all the storages, to be given to a person.
 
     Parameters
     ----------
@@ -128,38 +142,12 @@ def storage_token(
     from dpps.adapters.storage.credentials import mint_token
 
     return mint_token(
-        folder.secret(_SECRET),
+        storage_issuer_key(folder),
         issuer=STORAGE_ISSUER,
         subject=subject or service,
         scopes=_scopes(service, Instance.load(folder).vo),
         lifetime_seconds=lifetime_seconds,
     )
-
-
-def job_storage_access(folder: StateFolder, job: str, lifetime_seconds: int) -> StorageAccess | None:
-    """Return what opens the storages to one job for so many seconds; None where they are folders."""
-    servers = tuple(site.url_prefix for site in Instance.load(folder).sites if _is_server(site.url_prefix))
-    if not servers:
-        return None
-    token = storage_token(folder, "job", lifetime_seconds=lifetime_seconds, subject=f"job:{job}")
-    authority = storage_authority(folder).read_text()
-    return StorageAccess(servers=servers, authority=authority, token=token)
-
-
-def build_job_storage(access: StorageAccess | None = None) -> TransferStorage:
-    """Return a worker's access to storages, made of what its bundle says alone.
-
-    Parameters
-    ----------
-    access : StorageAccess, optional
-        What opens storage servers; ``file://`` works without.
-    """
-    if access is None:
-        return _storage([], None, None)
-    from dpps.adapters.storage.credentials import GivenToken, NoCredentials
-
-    credentials = GivenToken(access.token) if access.token else NoCredentials()
-    return _storage(access.servers, access.authority, credentials)
 
 
 def _scopes(service: str, vo: str) -> list[str]:
@@ -173,16 +161,30 @@ def _scopes(service: str, vo: str) -> list[str]:
         ) from None
 
 
-def _is_server(prefix: str) -> bool:
-    return not prefix.startswith("file:")
+def is_server(url_prefix: str) -> bool:
+    """Return whether a storage is a server; else it is a folder of this machine."""
+    return not url_prefix.startswith("file:")
 
 
-def _storage(
+def storages_of(
     prefixes: Sequence[str],
     authority: str | None,
     credentials: Credentials | None,
     marks: Mapping[Path, str] | None = None,
 ) -> TransferStorage:
+    """Return access to storages with a credential.
+
+    Parameters
+    ----------
+    prefixes : sequence of str
+        URL prefixes of the storages.
+    authority : str or None
+        Certificate (PEM) of the authority that servers must be certified by; None where there are none.
+    credentials : Credentials or None
+        What is shown to servers.
+    marks : mapping, optional
+        What says that a folder is the storage, and not the empty place where it should be mounted.
+    """
     from dpps.adapters.storage.by_scheme import StorageByScheme
     from dpps.adapters.storage.posix import PosixStorage
 
@@ -194,6 +196,6 @@ def _storage(
     from dpps.adapters.storage.webdav import WebdavStorage
     from dpps.adapters.storage.webdav_client import WebdavClient
 
-    servers = [server_of(one) for one in prefixes if _is_server(one)]
+    servers = [server_of(one) for one in prefixes if is_server(one)]
     webdav = WebdavStorage(WebdavClient(authority, credentials), servers)
     return StorageByScheme({"file": posix, "davs": webdav, "https": webdav})

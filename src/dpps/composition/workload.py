@@ -15,11 +15,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dpps.composition.data import build_catalogue
 from dpps.composition.instance import Endpoint, Instance
+from dpps.composition.job_storage import build_job_storage, job_storage_access
 from dpps.composition.preservation import PolicyInForce, policy_file
 from dpps.composition.principals import service_principal
 from dpps.composition.settings import read_settings
 from dpps.composition.state import StateFolder
-from dpps.composition.storage import build_job_storage, build_storage, job_storage_access
+from dpps.composition.storage import build_storage
 from dpps.composition.tokens import TokenIssuer, build_tokens
 from dpps.data.ports import Catalogue
 from dpps.workload.bundle import JobBundle
@@ -43,6 +44,9 @@ __all__ = [
 ]
 
 _CATALOGUE_ACCOUNT = "production"
+_STORAGE_PATIENCE_SECONDS = 180.0
+_COURTESY_SECONDS = 5.0
+"""How long a job tries to announce its start: where it needs the answer to open storages, and where not."""
 
 
 class WorkloadSettings(BaseSettings):
@@ -160,11 +164,18 @@ def build_worker_tools(bundle: JobBundle) -> WorkerTools:
     from dpps.adapters.http.report_channel import HttpReportChannel
 
     return WorkerTools(
-        storage=build_job_storage(bundle.storage),
+        open_storage=build_job_storage,
         runner=_process_runner(),
-        channel=HttpReportChannel(bundle.report_url, bundle.token),
+        channel=HttpReportChannel(
+            bundle.report_url, bundle.token, start_patience_seconds=_start_patience_seconds(bundle)
+        ),
         clock=utc_now,
     )
+
+
+def _start_patience_seconds(bundle: JobBundle) -> float:
+    """Return how long a start is announced: where it is a courtesy, not for long."""
+    return _STORAGE_PATIENCE_SECONDS if bundle.needs_servers else _COURTESY_SECONDS
 
 
 _runner: ProcessRunner | None = None

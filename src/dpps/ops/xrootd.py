@@ -16,13 +16,14 @@ import pwd
 import shutil
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from dpps.composition.instance import write_atomically
 from dpps.composition.state import StateFolder
-from dpps.composition.storage import STORAGE_ISSUER, ensure_issuer
+from dpps.composition.storage import STORAGE_ISSUER, ensure_issuer, storage_audiences
 from dpps.domain.errors import NotFound
 from dpps.ops.certificates import ensure_authority, ensure_certificate
 
@@ -39,7 +40,6 @@ __all__ = [
 
 CLIENTS: Final = {"ingest": "a", "reader": "rl"}
 """Client certificates for stock clients, with their rights below the VO's folder (``acc.authdb``)."""
-_AUDIENCE: Final = "https://wlcg.cern.ch/jwt/v1/any"
 _KEPT_SECONDS: Final = 10 * 365 * 24 * 3600
 """How long a server trusts the issuer's key without asking the issuer, which has no address."""
 _KEY_CACHE: Final = "scitokens_cpp.sqllite"  # codespell:ignore sqllite
@@ -177,7 +177,7 @@ def ensure_server(
     proof = ensure_certificate(certificates, service_name(rse), hosts=hosts, owner=user)
     for client in CLIENTS:
         _ensure_client(folder, client)
-    _write_authorisation(home, vo)
+    _write_authorisation(home, vo, storage_audiences([f"{host}:{port}" for host in hosts]))
     _give_issuer_key(home / "cache" / "scitokens" / _KEY_CACHE, ensure_issuer(folder))
     text = _CONFIGURATION.format(
         data=data,
@@ -220,7 +220,7 @@ def _ensure_client(folder: StateFolder, name: str) -> None:
         write_atomically(folder.credential(name), together, mode=0o600)
 
 
-def _write_authorisation(home: Path, vo: str) -> None:
+def _write_authorisation(home: Path, vo: str, audiences: Sequence[str]) -> None:
     # The first path that fits counts. Stock clients look at the root to see whether the server is there.
     rights = [f"u {client} /{vo} {letters} / l" for client, letters in CLIENTS.items()]
     write_atomically(home / "authdb", "\n".join(rights) + "\n")
@@ -228,7 +228,7 @@ def _write_authorisation(home: Path, vo: str) -> None:
     write_atomically(home / "gridmap", "\n".join(names) + "\n")
     write_atomically(
         home / "scitokens.cfg",
-        f"[Global]\naudience = {_AUDIENCE}\nonmissing = passthrough\n\n"
+        f"[Global]\naudience = {', '.join(audiences)}\nonmissing = passthrough\n\n"
         f"[Issuer dpps]\nissuer = {STORAGE_ISSUER}\nbase_path = /\ndefault_user = dpps\n",
     )
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dpps.composition.job_storage import build_job_storage
 from dpps.composition.principals import service_principal
-from dpps.composition.storage import build_job_storage
 from dpps.composition.tokens import TokenIssuer
 from dpps.composition.workload import build_processes
 from dpps.data.policy import load_policy

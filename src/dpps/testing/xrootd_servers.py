@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dpps.composition.instance import Endpoint, Instance, SiteStorage
+from dpps.composition.job_storage import build_job_storage, job_storage_access
 from dpps.composition.state import StateFolder
-from dpps.composition.storage import build_job_storage, build_storage, storage_authority
+from dpps.composition.storage import build_storage, storage_authority
 from dpps.data.transfers.ports import TransferStorage
 from dpps.ops import launch, ports
 from dpps.ops.xrootd import ensure_server, service_name
 from dpps.workload.bundle import StorageAccess
+from dpps.workload.context import StorageNeeds
 
 __all__ = ["XrootdServers"]
 
 _SITES = {"NEAR": True, "FAR": False}
+_COMPUTING = "NEAR"
 _PATIENCE_SECONDS = 30.0
 
 
@@ -49,7 +52,7 @@ class XrootdServers:
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.folder.root.chmod(0o755)
         self.folder.logs.mkdir(exist_ok=True)
-        Instance(endpoints=endpoints, sites=sites).save(self.folder)
+        Instance(endpoints=endpoints, sites=sites, computing_storage=_COMPUTING).save(self.folder)
         for rse in _SITES:
             self.start(rse)
 
@@ -95,13 +98,20 @@ class XrootdServers:
         """Return access with the credential of one of our services."""
         return build_storage(self.folder, service)
 
+    def job_storage(
+        self, *, reads: tuple[str, ...], writes: str = "/ctao/tmp/p/1/1", seconds: int = 60
+    ) -> TransferStorage:
+        """Return access as a job has it, which computes at ``NEAR``."""
+        needs = StorageNeeds(job="p.dl1.1.1", reads=reads, writes=writes, seconds=seconds)
+        return build_job_storage(job_storage_access(self.folder, needs))
+
     def storage_of_a_stranger(
         self, token: str | None = None, *, authority: Path | None = None
     ) -> TransferStorage:
         """Return access with a given token or none, trusting a given authority."""
-        servers = tuple(site.url_prefix for site in self.instance.sites)
         trusted = (authority or storage_authority(self.folder)).read_text()
-        return build_job_storage(StorageAccess(servers=servers, authority=trusted, token=token or ""))
+        tokens = {site.url_prefix: token or "" for site in self.instance.sites}
+        return build_job_storage(StorageAccess(authority=trusted, tokens=tokens))
 
     def raw(self, rse: str) -> Path:
         """Return the folder where the bytes of a server lie."""

@@ -25,9 +25,6 @@ from dpps.workload.records import UnfinishedWork
 
 __all__ = ["Agent", "StepResult"]
 
-_TOKEN_MARGIN_SECONDS = 6 * 3600
-"""How long beyond a job's allowed duration its access to storages is good: waiting, transfers, retries."""
-
 _ENGINE_WATCH = timedelta(seconds=10)
 """How often an engine that has workers is looked at, in case that it dies silently."""
 
@@ -167,7 +164,6 @@ class Agent:
             return
         prefix = storage_prefix(context)
         job = context.store.start_attempt(task.id, context.clock())
-        valid_seconds = step.resources.wall_seconds + _TOKEN_MARGIN_SECONDS
         try:
             bundle = make_bundle(
                 task,
@@ -183,7 +179,6 @@ class Agent:
                 output_folder=temporary_folder(job.id, vo=context.vo, url_prefix=prefix),
                 report_url=f"{context.report_base_url}/jobs/{job.id}",
                 token=context.issue_token(job.id),
-                storage=context.storage_access(job.id, valid_seconds),
             )
             context.engine.submit(job.id, bundle.model_dump_json(), priority=action.priority)
         except DppsError as error:

@@ -21,6 +21,7 @@ __all__ = [
     "BundledOutput",
     "JobBundle",
     "JobReport",
+    "JobStart",
     "ReportedOutput",
     "StorageAccess",
     "parse_bundle",
@@ -69,20 +70,27 @@ class BundledOutput(_Strict):
 
 
 class StorageAccess(_Strict):
-    """What opens the storage servers to one job: to read, and to write below the temporary folder."""
+    """What opens the storage servers to one attempt, from its start and for a limited time."""
 
-    servers: tuple[str, ...] = Field(min_length=1)
-    """URL prefixes of the storages."""
     authority: str
     """Certificate of the authority that the servers must be certified by, PEM."""
-    token: str
-    """Bearer token, good for a limited time."""
+    tokens: dict[str, str] = Field(min_length=1, repr=False)
+    """Bearer token for each storage, by its URL prefix; each is shown to that storage only."""
+
+
+class JobStart(_Strict):
+    """Answer to a job that announces its start."""
+
+    wanted: bool
+    """Whether the job shall go on."""
+    storage: StorageAccess | None = None
+    """None where storages are folders that the worker has mounted, or the job is not wanted."""
 
 
 class JobBundle(_Strict):
     """One attempt of one task, complete."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     job: str
     task: str
     production: str
@@ -97,9 +105,16 @@ class JobBundle(_Strict):
     report_url: str
     """``…/jobs/<id>``; the verbs ``/start`` and ``/report`` are below it."""
     token: str
-    """Bearer token that opens this job's reports and nothing else, while the attempt lives."""
-    storage: StorageAccess | None = None
-    """None where storages are folders that the worker has mounted."""
+    """Bearer token that opens this job's reports and nothing else, while the attempt lives. The answer to its
+    start holds what opens storage servers: those tokens end, and a job may wait for days."""
+
+    @property
+    def needs_servers(self) -> bool:
+        """Whether any file is on a storage server, which does not open without the answer to the start."""
+        urls = [url for given in self.inputs.values() for file in given.files for url in file.urls]
+        return any(
+            not url.startswith("file:") for url in (*urls, *(o.upload_url for o in self.outputs.values()))
+        )
 
 
 type _Text = Annotated[str, Field(max_length=SHORT_CHARACTERS)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dpps.domain.errors import Unavailable
 from dpps.domain.files import ArchivedFile, ReplicaState
 from dpps.products.derivation import DerivedProduct
-from dpps.workload.bundle import BundledFile, BundledInput, BundledOutput, JobBundle, StorageAccess
+from dpps.workload.bundle import BundledFile, BundledInput, BundledOutput, JobBundle
 from dpps.workload.checking import filename_input, streams_input
 from dpps.workload.ports import ProcessDescription
 from dpps.workload.records import Task, Transformation
@@ -55,7 +55,6 @@ def make_bundle(
     output_folder: str,
     report_url: str,
     token: str,
-    storage: StorageAccess | None = None,
 ) -> JobBundle:
     """Put a job's bundle together.
 
@@ -77,8 +76,6 @@ def make_bundle(
         URL below which this attempt writes.
     report_url, token : str
         Where to report, and what opens that door.
-    storage : StorageAccess, optional
-        What opens the storage servers; None where storages are folders.
 
     Raises
     ------
@@ -114,7 +111,6 @@ def make_bundle(
         environment=step.environment,
         report_url=report_url,
         token=token,
-        storage=storage,
     )
 
 

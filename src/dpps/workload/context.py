@@ -12,10 +12,23 @@ from dpps.domain.principals import Principal
 from dpps.workload.bundle import StorageAccess
 from dpps.workload.ports import Engine, Processes, WorkStore
 
-__all__ = ["WorkloadContext"]
+__all__ = ["StorageNeeds", "WorkloadContext"]
 
 
-def _no_servers(job: str, lifetime_seconds: int) -> StorageAccess | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageNeeds:
+    """What one attempt does at storages."""
+
+    job: str
+    reads: tuple[str, ...]
+    """Folders of its inputs, as paths that begin with the VO."""
+    writes: str
+    """Folder of its outputs at the computing storage, as such a path."""
+    seconds: int
+    """How long it may need them."""
+
+
+def _no_servers(needs: StorageNeeds) -> StorageAccess | None:
     """Storages are folders, which need no credential."""
     return None
 
@@ -40,6 +53,6 @@ class WorkloadContext:
     """Address of the workload API, as workers reach it."""
     issue_token: Callable[[str], str]
     """Make a token with which a job may report while its attempt lives."""
-    storage_access: Callable[[str, int], StorageAccess | None] = _no_servers
-    """Make what a job needs to use storage servers for so many seconds; None where storages are folders."""
+    storage_access: Callable[[StorageNeeds], StorageAccess | None] = _no_servers
+    """Make what opens storage servers to a job; None where storages are folders."""
     clock: Callable[[], datetime]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState, TransformationState
-from dpps.workload.bundle import JobReport
+from dpps.workload.bundle import JobReport, JobStart
 from dpps.workload.definition import ProductionDefinition
 from dpps.workload.records import (
     AuditEntry,
@@ -332,8 +332,14 @@ class ProcessRunner(Protocol):
 class ReportChannel(Protocol):
     """A job's line to the workload system."""
 
-    def start(self, host: str, at: datetime) -> bool:
-        """Announce the start; return whether the job is still wanted."""
+    def start(self, host: str, at: datetime) -> JobStart:
+        """Announce the start; return whether the job is still wanted, and what opens the storages to it.
+
+        Raises
+        ------
+        Unavailable
+            When nobody answered for as long as it was tried.
+        """
         ...
 
     def finish(self, report: JobReport) -> bool:

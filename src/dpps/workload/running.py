@@ -28,7 +28,9 @@ from dpps.workload.bundle import (
     BundledFile,
     JobBundle,
     JobReport,
+    JobStart,
     ReportedOutput,
+    StorageAccess,
 )
 from dpps.workload.ports import ProcessOrder, ProcessOutcome, ProcessRunner, ReportChannel
 from dpps.workload.provenance import PROVENANCE_OUTPUT, payload_name, software_in
@@ -47,7 +49,8 @@ UNREPORTED = "unreported"
 class WorkerTools:
     """What a worker has."""
 
-    storage: Storage
+    open_storage: Callable[[StorageAccess | None], Storage]
+    """Give access to storages, with what the answer to the start says."""
     runner: ProcessRunner
     channel: ReportChannel
     clock: Callable[[], datetime]
@@ -82,16 +85,18 @@ def run_job(bundle: JobBundle, tools: WorkerTools) -> JobReport | None:
     ------
     Unavailable
         When the report could not be delivered: what was written is removed, and the workload system will
-        make another attempt.
+        make another attempt. Also when the start could not be announced, where storages are servers.
     """
     log = structlog.get_logger(__name__).bind(job=bundle.job)
-    if not _announce(bundle, tools):
+    start = _announce(bundle, tools)
+    if not start.wanted:
         log.warning("the job is not wanted any more")
         return None
+    storage = tools.open_storage(start.storage)
     progress = _Progress(started_at=tools.clock())
     sandbox = Path(tempfile.mkdtemp(prefix="dpps-job-", dir=os.environ.get(_SANDBOXES)))
     try:
-        reason, detail = _attempt(bundle, tools, sandbox, progress)
+        reason, detail = _attempt(bundle, tools.runner, storage, sandbox, progress)
         report = _report(progress, bundle.process, reason, detail, tools.clock())
     finally:
         shutil.rmtree(sandbox, ignore_errors=True)
@@ -99,29 +104,31 @@ def run_job(bundle: JobBundle, tools: WorkerTools) -> JobReport | None:
     try:
         wanted = tools.channel.finish(report)
     except DppsError:
-        _remove(progress, tools.storage)
+        _remove(progress, storage)
         raise
     if not wanted:
-        _remove(progress, tools.storage)
+        _remove(progress, storage)
     return report
 
 
-def _announce(bundle: JobBundle, tools: WorkerTools) -> bool:
+def _announce(bundle: JobBundle, tools: WorkerTools) -> JobStart:
     try:
         return tools.channel.start(platform.node(), tools.clock())
     except Unavailable as silent:
+        if bundle.needs_servers:
+            raise  # nothing could be read or written without the tokens of the answer
         # The announcement is a courtesy; the report at the end is what counts.
         structlog.get_logger(__name__).warning("start not announced", job=bundle.job, error=silent.message)
-        return True
+        return JobStart(wanted=True)
 
 
 def _attempt(
-    bundle: JobBundle, tools: WorkerTools, sandbox: Path, progress: _Progress
+    bundle: JobBundle, runner: ProcessRunner, storage: Storage, sandbox: Path, progress: _Progress
 ) -> tuple[ExitReason, str]:
     try:
         folders = environment_folders(bundle.environment)
-        values = _stage_in(bundle, tools.storage, sandbox, progress)
-        progress.outcome = tools.runner.run(
+        values = _stage_in(bundle, storage, sandbox, progress)
+        progress.outcome = runner.run(
             ProcessOrder(
                 process=bundle.process,
                 values=values,
@@ -134,7 +141,7 @@ def _attempt(
         )
         if progress.outcome.exit_reason is not ExitReason.FINISHED:
             return progress.outcome.exit_reason, progress.outcome.detail
-        _stage_out(bundle, tools.storage, progress.outcome, progress)
+        _stage_out(bundle, storage, progress.outcome, progress)
     except _Failure as failure:
         return failure.reason, failure.detail
     return ExitReason.FINISHED, ""

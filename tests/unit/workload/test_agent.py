@@ -14,30 +14,33 @@ from dpps.adapters.cwltool.runner import CwltoolRunner
 from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
 from dpps.adapters.memory.work_store import MemoryWorkStore
+from dpps.composition.job_storage import build_job_storage
 from dpps.composition.workload import utc_now
 from dpps.domain.errors import Conflict, InvalidInput, Unavailable
 from dpps.domain.names import Lfn
 from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState
 from dpps.testing.engine_contract import eventually
 from dpps.testing.small_workload import SmallWorkload, copy_production, simulated, small_storages
-from dpps.workload.bundle import JobReport, ReportedOutput, parse_bundle
+from dpps.workload.bundle import JobReport, JobStart, ReportedOutput, parse_bundle
+from dpps.workload.context import WorkloadContext
 from dpps.workload.planning import summarize_plan
-from dpps.workload.ports import WorkStore
 from dpps.workload.progress import production_status
-from dpps.workload.reporting import finish_job, job_principal, start_job
+from dpps.workload.reporting import finish_job, job_principal
 from dpps.workload.running import WorkerTools, run_job
+from dpps.workload.starting import begin_job
 
 
 class DirectChannel:
     """Reports without a network, losing what a test wants to be lost."""
 
-    def __init__(self, store: WorkStore, job: str, lose: Callable[[str], bool]) -> None:
-        self._store = store
+    def __init__(self, context: WorkloadContext, job: str, lose: Callable[[str], bool]) -> None:
+        self._context = context
+        self._store = context.store
         self._job = job
         self._lose = lose
 
-    def start(self, host: str, at: datetime) -> bool:
-        return start_job(job_principal(self._job), self._store, self._job, now=at)
+    def start(self, host: str, at: datetime) -> JobStart:
+        return begin_job(job_principal(self._job), self._context, self._job)
 
     def finish(self, report: JobReport) -> bool:
         if self._lose(self._job):
@@ -64,10 +67,10 @@ class Rig:
     def _run(self, text: str) -> None:
         self.bundles.append(text)
         bundle = parse_bundle(text)
-        channel = DirectChannel(self.store, bundle.job, self.lost_reports.__contains__)
+        channel = DirectChannel(self.system.context, bundle.job, self.lost_reports.__contains__)
         run_job(
             bundle,
-            WorkerTools(storage=self.system.storage, runner=self.runner, channel=channel, clock=utc_now),
+            WorkerTools(open_storage=build_job_storage, runner=self.runner, channel=channel, clock=utc_now),
         )
 
     def finish(self, name: str = "night") -> ProductionState:

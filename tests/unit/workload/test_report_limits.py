@@ -77,7 +77,7 @@ def api(tmp_path: Path) -> Api:
 
 def test_a_job_that_waited_for_weeks_is_heard(api: Api) -> None:
     api.now = NOW + timedelta(days=60)
-    assert api.post("start", {"host": "worker", "at": api.now.isoformat()}).json() == {"wanted": True}
+    assert api.post("start", {"host": "worker", "at": api.now.isoformat()}).json()["wanted"]
     assert api.post("report", REPORT).status_code == 200
     assert api.store.job(JOB).state is JobState.FAILED
 
@@ -85,7 +85,10 @@ def test_a_job_that_waited_for_weeks_is_heard(api: Api) -> None:
 def test_the_token_of_an_attempt_that_is_over_changes_nothing(api: Api) -> None:
     api.store.set_job(JOB, JobState.FAILED, at=NOW, exit_reason=ExitReason.LOST, detail="the worker is gone")
     before = api.store.job(JOB)
-    assert api.post("start", {"host": "worker", "at": NOW.isoformat()}).json() == {"wanted": False}
+    assert api.post("start", {"host": "worker", "at": NOW.isoformat()}).json() == {
+        "wanted": False,
+        "storage": None,
+    }
     assert api.post("report", REPORT).json() == {"wanted": False}
     assert api.store.job(JOB) == before
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotAuthorized, NotFound, Unavailable
-from dpps.workload.bundle import JobReport
+from dpps.workload.bundle import JobReport, JobStart
 
 __all__ = ["HttpReportChannel"]
 
@@ -36,6 +36,8 @@ class HttpReportChannel:
         Bearer token of the job.
     patience_seconds : float
         How long a report is tried when nobody answers.
+    start_patience_seconds : float
+        The same for the announcement of the start.
     pause : callable
         Waits for so many seconds.
     """
@@ -46,17 +48,20 @@ class HttpReportChannel:
         token: str,
         *,
         patience_seconds: float = 180.0,
+        start_patience_seconds: float = 5.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._patience_seconds = patience_seconds
+        self._start_patience_seconds = start_patience_seconds
         self._pause = pause
 
-    def start(self, host: str, at: datetime) -> bool:
-        """Announce the start; return whether the job is still wanted."""
-        answer = self._post("start", {"host": host, "at": at.isoformat()}, patience_seconds=5.0)
-        return bool(answer["wanted"])
+    def start(self, host: str, at: datetime) -> JobStart:
+        """Announce the start; return whether the job is still wanted, and what opens the storages to it."""
+        message = {"host": host, "at": at.isoformat()}
+        answer = self._post("start", message, patience_seconds=self._start_patience_seconds)
+        return JobStart.model_validate(answer)
 
     def finish(self, report: JobReport) -> bool:
         """Deliver the report, trying for a while; return whether the outputs are wanted."""

@@ -1,25 +1,30 @@
 """What a client shows to a storage server: bearer tokens of the WLCG profile 1.0.
 
-The profile: https://doi.org/10.5281/zenodo.3460258. A token names its issuer, whom it stands for and the
-paths that it opens (``storage.read:/…``, ``storage.modify:/…``); the server keeps no list of users.
+The profile: https://doi.org/10.5281/zenodo.3460258. A token names its issuer, whom it stands for, the server
+that it is meant for (``aud``) and the paths that it opens there (``storage.read:/…``,
+``storage.modify:/…``); the server keeps no list of users. A token that is made for one server opens no other,
+so one that a server has seen is of no use to it elsewhere.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
+
+from dpps.domain.errors import NotAuthorized
 
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey
 
-__all__ = ["AUDIENCE", "Credentials", "GivenToken", "LocalTokens", "NoCredentials", "mint_token"]
+__all__ = ["ANY_AUDIENCE", "Credentials", "GivenTokens", "LocalTokens", "audience_of", "mint_token"]
 
-AUDIENCE: Final = "https://wlcg.cern.ch/jwt/v1/any"
-"""The profile's word for any storage."""
+ANY_AUDIENCE: Final = "https://wlcg.cern.ch/jwt/v1/any"
+"""The profile's word for any storage; only for tokens that a person asks for."""
 _PROFILE: Final = "1.0"
 _BACKDATED_SECONDS: Final = 60
 """Clocks of two machines may differ by so much."""
@@ -28,41 +33,46 @@ _BACKDATED_SECONDS: Final = 60
 class Credentials(Protocol):
     """How one service proves who it is."""
 
-    def bearer(self) -> str | None:
-        """Return a token that is valid for a while yet; None to stay anonymous."""
+    def bearer(self, server: str) -> str | None:
+        """Return a token for one server (``host:port``), valid for a while yet; None to stay anonymous."""
         ...
 
-    def for_reader(self, path: str) -> str | None:
-        """Return a token to hand to another server so that it can read one path here, and nothing else."""
+    def for_reader(self, server: str, path: str) -> str:
+        """Return a token to hand to another server, with which it can read one path of ``server``, no more.
+
+        Raises
+        ------
+        NotAuthorized
+            When no such token can be made: a token that opens more is never handed on.
+        """
         ...
+
+
+def audience_of(server: str) -> str:
+    """Return the name by which tokens mean one server (``host:port``)."""
+    return f"https://{server}"
 
 
 @dataclass(frozen=True, slots=True)
-class GivenToken:
-    """A token made by somebody else, as in the bundle of a job."""
+class GivenTokens:
+    """Tokens made by somebody else, one for each server, as a job has them."""
 
-    token: str
+    tokens: Mapping[str, str] = field(repr=False)
+    """By ``host:port``; a server without one is met anonymously."""
 
-    def bearer(self) -> str | None:
-        """Return the token."""
-        return self.token
+    def bearer(self, server: str) -> str | None:
+        """Return the token that was given for this server."""
+        return self.tokens.get(server)
 
-    def for_reader(self, path: str) -> str | None:
-        """Return the token."""
-        return self.token
-
-
-@dataclass(frozen=True, slots=True)
-class NoCredentials:
-    """An anonymous client."""
-
-    def bearer(self) -> str | None:
-        """Return nothing."""
-        return None
-
-    def for_reader(self, path: str) -> str | None:
-        """Return nothing."""
-        return None
+    def for_reader(self, server: str, path: str) -> str:
+        """Refuse: a token cannot be narrowed by its holder."""
+        raise NotAuthorized(
+            f"the tokens given for {server} open more than {path}, and are handed to no other server",
+            code="token-not-delegable",
+            next_step="let the transfer service copy it, or download and upload it",
+            server=server,
+            path=path,
+        )
 
 
 def mint_token(
@@ -72,6 +82,7 @@ def mint_token(
     subject: str,
     scopes: Sequence[str],
     lifetime_seconds: int,
+    audience: str = ANY_AUDIENCE,
     now_seconds: float | None = None,
 ) -> str:
     """Return a signed token.
@@ -88,12 +99,20 @@ def mint_token(
         What it opens, e.g. ``storage.read:/ctao``.
     lifetime_seconds : int
         How long it is valid.
+    audience : str
+        Server that it is meant for; any by default.
     now_seconds : float, optional
         Seconds since 1970; the clock's by default.
     """
     from joserfc.jwk import ECKey
 
-    claims = _Claims(issuer=issuer, subject=subject, scopes=tuple(scopes), lifetime_seconds=lifetime_seconds)
+    claims = _Claims(
+        issuer=issuer,
+        subject=subject,
+        audience=audience,
+        scopes=tuple(scopes),
+        lifetime_seconds=lifetime_seconds,
+    )
     return _sign(ECKey.import_key(key), claims, now_seconds if now_seconds is not None else time.time())
 
 
@@ -101,6 +120,7 @@ def mint_token(
 class _Claims:
     issuer: str
     subject: str
+    audience: str
     scopes: tuple[str, ...]
     lifetime_seconds: int
 
@@ -113,7 +133,7 @@ def _sign(key: ECKey, claims: _Claims, now_seconds: float) -> str:
         "wlcg.ver": _PROFILE,
         "iss": claims.issuer,
         "sub": claims.subject,
-        "aud": AUDIENCE,
+        "aud": claims.audience,
         "scope": " ".join(claims.scopes),
         "iat": now,
         "nbf": now - _BACKDATED_SECONDS,
@@ -156,22 +176,31 @@ class LocalTokens:
 
         self._key = ECKey.import_key(key)
         self._claims = _Claims(
-            issuer=issuer, subject=subject, scopes=tuple(scopes), lifetime_seconds=lifetime_seconds
+            issuer=issuer,
+            subject=subject,
+            audience=ANY_AUDIENCE,
+            scopes=tuple(scopes),
+            lifetime_seconds=lifetime_seconds,
         )
         self._clock = clock
         self._lock = Lock()
-        self._current: tuple[float, str] | None = None
+        self._current: dict[str, tuple[float, str]] = {}
 
-    def bearer(self) -> str | None:
-        """Return a token that is valid for at least half of its life."""
+    def bearer(self, server: str) -> str | None:
+        """Return a token for one server that is valid for at least half of its life."""
         now = self._clock()
         fresh_seconds = self._claims.lifetime_seconds / 2
         with self._lock:
+            made_at, token = self._current.get(server, (math.inf, ""))
             # A clock that was set back makes a new one too: servers refuse tokens of the future.
-            if self._current is None or not 0 <= now - self._current[0] < fresh_seconds:
-                self._current = (now, _sign(self._key, self._claims, now))
-            return self._current[1]
+            if not 0 <= now - made_at < fresh_seconds:
+                made_at, token = now, self._sign(server, self._claims.scopes, now)
+                self._current[server] = (made_at, token)
+            return token
 
-    def for_reader(self, path: str) -> str | None:
-        """Return a token that opens one path for reading."""
-        return _sign(self._key, replace(self._claims, scopes=(f"storage.read:{path}",)), self._clock())
+    def for_reader(self, server: str, path: str) -> str:
+        """Return a token that opens one path of one server for reading."""
+        return self._sign(server, (f"storage.read:{path}",), self._clock())
+
+    def _sign(self, server: str, scopes: tuple[str, ...], now: float) -> str:
+        return _sign(self._key, replace(self._claims, audience=audience_of(server), scopes=scopes), now)

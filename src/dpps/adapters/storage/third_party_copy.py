@@ -41,15 +41,14 @@ def pull(client: WebdavClient, source: Address, destination: Address, proceed: C
     DppsError
         With the URL of the end that failed in its identifier ``url``.
     """
+    token = client.credentials.for_reader(source.server, source.path)
     headers = {
+        "TransferHeaderAuthorization": f"Bearer {token}",
         "Source": source.https,
         "Credential": "none",
         "Overwrite": "T",
         "Require-Checksum-Verification": "false",
     }
-    token = client.credentials.for_reader(source.path)
-    if token is not None:
-        headers["TransferHeaderAuthorization"] = f"Bearer {token}"
     with client.stream("COPY", destination, headers=headers) as answer:
         verdict = _last_word(answer.iter_lines(), proceed)
     if verdict is None:

@@ -131,7 +131,7 @@ class WebdavClient:
         """
         for chance in reversed(range(_CHANCES)):
             request = self._http.build_request(
-                method, address.https, headers=self._headers(headers), content=content
+                method, address.https, headers=self._headers(address.server, headers), content=content
             )
             try:
                 return self._http.send(request, stream=True)
@@ -140,10 +140,10 @@ class WebdavClient:
                     raise
         raise AssertionError("the last chance returns or raises")
 
-    def _headers(self, others: Mapping[str, str] | None) -> dict[str, str]:
+    def _headers(self, server: str, others: Mapping[str, str] | None) -> dict[str, str]:
         # No compression: what is counted and checksummed are the bytes on disk.
         headers = {"Accept-Encoding": "identity", **(others or {})}
-        token = self.credentials.bearer()
+        token = self.credentials.bearer(server)
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         return headers

@@ -23,7 +23,7 @@ from dpps.services.health import METRICS_MEDIA_TYPE
 from dpps.services.limited_bodies import LimitedBodies
 from dpps.services.workload.driver import AgentDriver
 from dpps.services.workload.metrics import WorkloadMetrics
-from dpps.workload.bundle import REPORT_BYTES, JobReport
+from dpps.workload.bundle import REPORT_BYTES, JobReport, JobStart
 from dpps.workload.context import WorkloadContext
 from dpps.workload.definition import ProductionDefinition
 from dpps.workload.planning import summarize_plan
@@ -33,7 +33,8 @@ from dpps.workload.progress import (
     list_productions,
     production_status,
 )
-from dpps.workload.reporting import finish_job, start_job
+from dpps.workload.reporting import finish_job
+from dpps.workload.starting import begin_job
 from dpps.workload.submission import submit_production
 
 __all__ = ["build_application"]
@@ -47,8 +48,8 @@ _STATUS: dict[type[DppsError], HTTPStatus] = {
 }
 
 
-class JobStart(BaseModel):
-    """A job's announcement that it begins."""
+class Announcement(BaseModel):
+    """A job's word that it begins."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,7 +58,7 @@ class JobStart(BaseModel):
 
 
 class Wanted(BaseModel):
-    """Whether what a job does, or did, is wanted."""
+    """Whether what a job did is wanted."""
 
     wanted: bool
 
@@ -155,11 +156,11 @@ def _add_jobs(
     application: FastAPI, context: WorkloadContext, driver: AgentDriver, caller: Callable[..., Principal]
 ) -> None:
     @application.post("/jobs/{job}/start")
-    def start(job: str, message: JobStart, principal: Annotated[Principal, Depends(caller)]) -> Wanted:
-        """Note that a job begins."""
-        wanted = start_job(principal, context.store, job, now=context.clock())
-        structlog.get_logger(__name__).info("job started", job=job, host=message.host, wanted=wanted)
-        return Wanted(wanted=wanted)
+    def start(job: str, message: Announcement, principal: Annotated[Principal, Depends(caller)]) -> JobStart:
+        """Note that a job begins; the answer opens the storages to it for its wall time."""
+        answer = begin_job(principal, context, job)
+        structlog.get_logger(__name__).info("job started", job=job, host=message.host, wanted=answer.wanted)
+        return answer
 
     @application.post("/jobs/{job}/report")
     def report(job: str, message: JobReport, principal: Annotated[Principal, Depends(caller)]) -> Wanted:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from dpps.adapters.storage.credentials import LocalTokens, mint_token
+from dpps.adapters.storage.credentials import GivenTokens, LocalTokens, mint_token
 from dpps.adapters.storage.server_errors import TRANSPORT_MEANINGS, server_errors, spoken_error, status_error
 from dpps.adapters.storage.server_urls import ServerUrls, server_of
 from dpps.adapters.storage.webdav_listing import read_listing
@@ -171,12 +171,35 @@ def test_a_service_renews_its_token_in_time_also_when_the_clock_is_set_back() ->
     tokens = LocalTokens(
         pem, "https://i", "transfers", ["storage.read:/"], lifetime_seconds=100, clock=lambda: now
     )
-    first = tokens.bearer()
+    first = tokens.bearer("a:1")
     now += 49
-    assert tokens.bearer() == first
+    assert tokens.bearer("a:1") == first
     now += 2
-    second = tokens.bearer()
+    second = tokens.bearer("a:1")
     assert second != first
     now -= 51
-    assert tokens.bearer() != second
-    assert tokens.for_reader("/ctao/a") != tokens.for_reader("/ctao/a")
+    assert tokens.bearer("a:1") != second
+
+
+def test_each_server_gets_a_token_of_its_own() -> None:
+    key = ECKey.generate_key("P-256")
+    tokens = LocalTokens(key.as_pem(private=True).decode(), "https://i", "transfers", ["storage.modify:/"])
+
+    def claims(token: str | None) -> dict[str, Any]:
+        assert token is not None
+        return jwt.decode(token, key, algorithms=["ES256"]).claims
+
+    assert claims(tokens.bearer("a:1"))["aud"] == "https://a:1"
+    assert claims(tokens.bearer("b:1"))["aud"] == "https://b:1"
+    handed = claims(tokens.for_reader("a:1", "/ctao/a"))
+    assert (handed["aud"], handed["scope"]) == ("https://a:1", "storage.read:/ctao/a")
+
+
+def test_a_given_token_goes_to_its_server_only_and_is_never_handed_on() -> None:
+    given = GivenTokens({"a:1": "secret"})
+
+    assert (given.bearer("a:1"), given.bearer("b:1")) == ("secret", None)
+    with pytest.raises(NotAuthorized) as refused:
+        given.for_reader("a:1", "/ctao/a")
+    assert refused.value.next_step
+    assert "secret" not in repr(given) + str(refused.value)
