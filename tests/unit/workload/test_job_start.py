@@ -1,4 +1,4 @@
-"""A job gets what opens the storages when it starts, however long it has waited; also when it starts again."""
+"""A job gets what opens the storages when it starts, however long it has waited and however often."""
 
 from __future__ import annotations
 
