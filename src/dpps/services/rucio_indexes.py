@@ -24,7 +24,13 @@ _LOG = logging.getLogger(__name__)
 
 NUMBER_KEYS = ("instance__obs_id", "obs_id", "acquisition__sb_id", "sb_id")
 """Keys that single few files out, compared as numbers."""
-TEXT_KEYS = ("start_time", "observation__coverage__time__t_min", "dpps__production", "instance__id")
+TEXT_KEYS = (
+    "start_time",
+    "observation__coverage__time__t_min",
+    "instance__observing_night",
+    "dpps__production",
+    "instance__id",
+)
 """Keys that single few files out, compared as texts."""
 _SEARCHED_LIST = "dpps__inputs"
 _BYTE_ORDER = ("C", "POSIX", "C.UTF-8", "C.utf8")

@@ -35,7 +35,8 @@ type Group = dict[str, Scalar]
 
 _SUFFIXES = {"=": "", "!=": ".ne", "<": ".lt", "<=": ".lte", ">": ".gt", ">=": ".gte"}
 _OPPOSITES = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-_SAFE_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_ /.:@-]*")
+_SAFE_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_ /.:@-]*|\d{4}-\d{2}-\d{2}", re.ASCII)
+"""Texts that Rucio takes for texts; of dates it guesses those with a time of day only."""
 _GUESSED = re.compile(r"true|false|none|nan|inf", re.IGNORECASE)
 CHANGED = re.compile(r"true|TRUE|false|FALSE")
 """Words that Rucio writes in its own way wherever they stand in a text."""

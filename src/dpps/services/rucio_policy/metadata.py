@@ -1,8 +1,8 @@
-"""Product metadata in the catalogue's database, written with one statement a file.
+"""Product metadata in the catalogue's database, written and read with one plain statement a file.
 
-Rucio's own plug-in reads the file, reads its metadata, inserts an empty row and fills it: four statements,
-which are a third of the server's work when files are registered in bulk. Keys and values are stored as it
-stores them, and it reads them.
+Rucio's own plug-in writes in four statements: it reads the file, reads its metadata, inserts an empty row and
+fills it. Reading, it builds a statement and an object for each file, which takes longer than the database
+does. Keys and values are stored as it stores them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProductMetadata"]
 
+_READ: Final = text("SELECT meta FROM did_meta WHERE scope = :scope AND name = :name")
 _WRITE: Final = text("""
     INSERT INTO did_meta (scope, name, meta, created_at, updated_at)
     SELECT scope, name, CAST(:meta AS jsonb), :now, :now FROM dids WHERE scope = :scope AND name = :name
@@ -33,7 +34,21 @@ _WRITE: Final = text("""
 
 
 class ProductMetadata(JSONDidMeta):  # type: ignore[misc]
-    """Rucio's plug-in for metadata of any key, on PostgreSQL, with a faster way of writing."""
+    """Rucio's plug-in for metadata of any key, on PostgreSQL, with faster ways of reading and writing."""
+
+    def get_metadata(self, scope: InternalScope, name: str, *, session: Session) -> dict[str, Any]:
+        """Return the metadata of a file or a group of files; none of what is unknown.
+
+        Parameters
+        ----------
+        scope, name : InternalScope, str
+            Of what.
+        session : Session
+            Session of the catalogue's database.
+        """
+        named = {"scope": scope.internal, "name": name}
+        found: dict[str, Any] | None = session.connection().execute(_READ, named).scalar()
+        return found or {}
 
     def set_metadata_bulk(
         self,
