@@ -12,8 +12,15 @@ from dpps.adapters.sql.dataset_states import SqlDatasetStates
 from dpps.adapters.sql.engine import build_engine, migrate
 from dpps.adapters.sql.evidence import SqlEvidence
 from dpps.adapters.sql.findings import SqlFindings
+from dpps.adapters.sql.releases import SqlReleases
+from dpps.domain.errors import Unavailable
 from dpps.testing.postgresql import PostgresqlCluster, postgresql_cluster
-from dpps.testing.preservation_contract import DatasetStatesContract, EvidenceContract, FindingsContract
+from dpps.testing.preservation_contract import (
+    DatasetStatesContract,
+    EvidenceContract,
+    FindingsContract,
+    ReleasesContract,
+)
 
 __all__ = ["postgresql_cluster"]
 
@@ -35,7 +42,8 @@ def migrated(postgresql_cluster: PostgresqlCluster) -> Iterator[Engine]:
 @pytest.fixture
 def engine(migrated: Engine) -> Engine:
     tables = ", ".join(
-        f"preservation.{name}" for name in ("evidence", "dataset", "cursor", "alarm", "event", "dark_file")
+        f"preservation.{name}"
+        for name in ("evidence", "release", "dataset", "cursor", "alarm", "event", "dark_file")
     )
     with migrated.begin() as connection:
         connection.execute(text(f"TRUNCATE {tables}"))
@@ -72,6 +80,34 @@ class TestSqlEvidence(EvidenceContract):
         found = SqlEvidence(engine).oldest("PIC", datetime(2026, 3, 1, tzinfo=UTC), 40000)
         assert len(set(found)) == 40000
         assert all(int(one.lfn.basename) % 3 == 0 for one in found[:33333])
+
+    def test_a_right_is_lost_with_its_connection_and_not_confirmed(self, engine: Engine) -> None:
+        evidence = SqlEvidence(engine)
+        end = text(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+
+        def lose_it() -> None:
+            with evidence.exclusive("a") as right:
+                assert right is not None
+                right.confirm()
+                with engine.begin() as other:
+                    assert other.execute(end).all() == [(True,)]
+                for _ in range(2):
+                    with pytest.raises(Unavailable):
+                        right.confirm()
+
+        with pytest.raises(Unavailable):
+            lose_it()
+        with evidence.exclusive("a") as again:
+            assert again
+
+
+class TestSqlReleases(ReleasesContract):
+    @pytest.fixture
+    def releases(self, engine: Engine) -> SqlReleases:
+        return SqlReleases(engine)
 
 
 class TestSqlDatasetStates(DatasetStatesContract):

@@ -6,12 +6,21 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+from dpps.composition.preservation import build_preservation
 from dpps.composition.rucio_accounts import connect_account
+from dpps.data.audit.records import CopyEvidence, CopyOutcome
+from dpps.data.preservation.releasing import Release
+from dpps.domain.files import FileContent
+from dpps.domain.names import Lfn
 
 if TYPE_CHECKING:
     from tests.conftest import RunningSystem
@@ -29,13 +38,13 @@ def _wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
-def _write_and_register(client: Any, root: Path, name: str, content: bytes) -> Path:
+def _write_and_register(client: Any, root: Path, name: str, content: bytes, rse: str = "CTAO-NORTH") -> Path:
     path = root / name.lstrip("/")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     checksum = f"{zlib.adler32(content):08x}"
     file = {"scope": "acada", "name": name, "bytes": len(content), "adler32": checksum}
-    client.add_replicas("CTAO-NORTH", [file])
+    client.add_replicas(rse, [file])
     return path
 
 
@@ -54,3 +63,50 @@ def test_the_end_of_a_rule_does_not_take_the_copy_with_it(running_system: Runnin
     assert kept.read_bytes() == b"the only copy"
     (replicas,) = client.list_replicas([{"scope": "acada", "name": kept_name}])
     assert replicas["states"] == {"CTAO-NORTH": "AVAILABLE"}
+
+
+def test_a_released_copy_goes_only_while_the_proof_of_the_others_stands(
+    running_system: RunningSystem,
+) -> None:
+    folder, data = running_system.folder, b"a copy of three"
+    client, parts = connect_account(folder, "root"), build_preservation(folder)
+    lfn = Lfn(f"/ctao/acada/DL0/test-{uuid.uuid4().hex}/released.dat")
+    paths = {
+        rse: _write_and_register(client, folder.storage(rse), lfn.name, data, rse)
+        for rse in ("CTAO-NORTH", "CSCS", "PIC")
+    }
+    content = FileContent(size_bytes=len(data), adler32=f"{zlib.adler32(data):08x}")
+    now = datetime.now(UTC)
+    proven = {
+        rse: CopyEvidence(
+            lfn=lfn, rse=rse, outcome=CopyOutcome.INTACT, verified_at=now, intact_since=now, content=content
+        )
+        for rse in ("CSCS", "PIC")
+    }
+    release = Release(lfn=lfn, rse="CTAO-NORTH", content=content, relied_on=("CSCS", "PIC"), released_at=now)
+
+    def let_it_go() -> None:
+        client.set_tombstone([{"scope": "acada", "name": lfn.name, "rse": "CTAO-NORTH"}])
+
+    def is_given_back() -> bool:
+        row = database.execute(
+            "SELECT r.state, r.tombstone FROM replicas r JOIN rses ON rses.id = r.rse_id"
+            " WHERE r.scope = 'acada' AND r.name = %s AND rses.rse = 'CTAO-NORTH'",
+            [lfn.name],
+        ).fetchone()
+        return row == ("A", None)
+
+    url = running_system.instance.database(folder, "rucio").replace("+psycopg", "")
+    with closing(parts), psycopg.connect(url, autocommit=True) as database:
+        parts.releases.note([release])
+        parts.evidence.record([proven["CSCS"], replace(proven["PIC"], outcome=CopyOutcome.DAMAGED)])
+        let_it_go()
+        _wait_for(is_given_back, "the copy is given back: a reading has shown damage elsewhere")
+        parts.evidence.record([proven["PIC"]])
+        away = paths["PIC"].rename(paths["PIC"].with_name("away"))
+        let_it_go()
+        _wait_for(is_given_back, "the copy is given back: another one is not there")
+        assert paths["CTAO-NORTH"].read_bytes() == data
+        away.rename(paths["PIC"])
+        let_it_go()
+        _wait_for(lambda: not paths["CTAO-NORTH"].exists(), "the copy is deleted: the others are proven")

@@ -24,6 +24,7 @@ from dpps.data.audit.records import AuditEvent
 from dpps.data.audit.verifying import AuditSettings
 from dpps.data.policy import PreservationPolicy, load_policy
 from dpps.data.ports import Catalogue
+from dpps.data.preservation.releasing import CopyKeeper, Releases
 from dpps.domain.errors import DppsError
 from dpps.domain.principals import Principal
 
@@ -61,11 +62,12 @@ class PreservationSettings(BaseSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveConnection:
-    """One connection to the catalogue, in its three parts."""
+    """One connection to the catalogue, in its parts."""
 
     catalogue: Catalogue
     changes: CatalogueChanges
     control: DamageControl
+    keeper: CopyKeeper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class PreservationParts:
     connect: Callable[[], ArchiveConnection]
     reader: Reader
     evidence: Evidence
+    releases: Releases
     states: DatasetStates
     findings: Findings
     listing: StorageSurvey
@@ -176,6 +179,7 @@ def build_preservation(
     from dpps.adapters.sql.engine import build_engine, migrate
     from dpps.adapters.sql.evidence import SqlEvidence
     from dpps.adapters.sql.findings import SqlFindings
+    from dpps.adapters.sql.releases import SqlReleases
     from dpps.adapters.storage.survey import Survey
 
     settings, instance = read_settings(PreservationSettings), Instance.load(folder)
@@ -191,6 +195,7 @@ def build_preservation(
         connect=lambda: _connect(folder, reader, findings, report),
         reader=reader,
         evidence=evidence,
+        releases=SqlReleases(engine),
         states=SqlDatasetStates(engine),
         findings=findings,
         listing=Survey(storage),
@@ -215,10 +220,16 @@ def _connect(
 ) -> ArchiveConnection:
     from dpps.adapters.rucio.catalogue import RucioCatalogue
     from dpps.adapters.rucio.changes import RucioBadCopies, RucioChanges
+    from dpps.adapters.rucio.copy_keeper import RucioCopyKeeper
 
     client = connect_account(folder, _ACCOUNT)
     bad_copies = RucioBadCopies(client)
     control = DamageControl(reader=reader, findings=findings, bad_copies=bad_copies)
     if report is not None:
         control = replace(control, report=report)
-    return ArchiveConnection(catalogue=RucioCatalogue(client), changes=RucioChanges(client), control=control)
+    return ArchiveConnection(
+        catalogue=RucioCatalogue(client),
+        changes=RucioChanges(client),
+        control=control,
+        keeper=RucioCopyKeeper(client),
+    )

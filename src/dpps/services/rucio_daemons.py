@@ -16,10 +16,12 @@ from typing import Any
 import structlog
 
 from dpps.composition.instance import Endpoint, Instance
+from dpps.composition.releases import build_deletion_guard
 from dpps.composition.telemetry import configure_logging
 from dpps.services.rucio_folders import guard_deletions
 from dpps.services.rucio_loop import DaemonLoop, Pace, Pass
 from dpps.services.rucio_process import prepare_process
+from dpps.services.rucio_releases import guard_releases
 
 __all__ = ["main"]
 
@@ -239,6 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the daemons until told to stop."""
     folder = prepare_process(_SERVICE, arguments)
     guard_deletions(folder)
+    guard_releases(build_deletion_guard(folder))
     process = _Process()
     _serve_health(process, Instance.load(folder).endpoint(_SERVICE))
     modules = _stoppable_modules()

@@ -1,19 +1,22 @@
 """What every implementation of the ports of audit and preservation must do.
 
-Subclass the suites in ``tests/contract``; give the fixtures ``evidence``, ``states`` and ``findings``, empty.
+Subclass the suites in ``tests/contract``; give the fixtures ``evidence``, ``states``, ``findings`` and
+``releases``, empty.
 """
 # ruff: noqa: D102 - the names of the tests say it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from dpps.data.audit.ports import DatasetStates, Evidence, Findings
 from dpps.data.audit.records import AuditEvent, CopyEvidence, CopyKey, CopyOutcome
+from dpps.data.preservation.releasing import Release, Releases
 from dpps.domain.files import FileContent
 from dpps.domain.names import Lfn
 
-__all__ = ["DatasetStatesContract", "EvidenceContract", "FindingsContract"]
+__all__ = ["DatasetStatesContract", "EvidenceContract", "FindingsContract", "ReleasesContract"]
 
 _NOW = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
 _DAY = timedelta(days=1)
@@ -106,8 +109,38 @@ class EvidenceContract:
             with evidence.exclusive("a") as again, evidence.exclusive("b") as other:
                 assert not again
                 assert other
+            held.confirm()
         with evidence.exclusive("a") as free:
             assert free
+
+
+class ReleasesContract:
+    """On which grounds copies were released."""
+
+    def test_a_release_is_kept_as_it_was_until_the_next_one(self, releases: Releases) -> None:
+        first = _release(_key("a"))
+        releases.note([first, _release(_key("b"))])
+        assert releases.of([first.key, _key("a", "CSCS"), _key("c")]) == {first.key: first}
+        later = replace(first, relied_on=("CSCS", "FRASCATI"), released_at=_NOW + _DAY)
+        releases.note([later])
+        assert releases.of([first.key]) == {first.key: later}
+
+    def test_what_is_forgotten_is_gone(self, releases: Releases) -> None:
+        releases.note([_release(_key("a")), _release(_key("a", "CSCS"))])
+        releases.forget([_key("a"), _key("unknown")])
+        assert list(releases.of([_key("a"), _key("a", "CSCS")])) == [_key("a", "CSCS")]
+        releases.forget([])
+
+    def test_releases_of_copies_that_are_gone_are_forgotten_by_dataset(self, releases: Releases) -> None:
+        other = _key("a", dataset="/ctao/acada/DL0/night")
+        keys = [_key("a"), _key("b"), other]
+        releases.note([_release(key) for key in keys])
+        releases.forget_all_but(_DATASET, {_key("b"), _key("c")})
+        assert set(releases.of(keys)) == {_key("b"), other}
+
+
+def _release(key: CopyKey) -> Release:
+    return Release(lfn=key.lfn, rse=key.rse, content=_CONTENT, relied_on=("CSCS", "PIC"), released_at=_NOW)
 
 
 class DatasetStatesContract:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from dpps.adapters.eventio.simtel import SimtelInspector
 from dpps.adapters.memory.catalogue import MemoryCatalogue
+from dpps.adapters.memory.releases import MemoryCopyKeeper, MemoryReleases
 from dpps.adapters.memory.storage import MemoryStorage
 from dpps.adapters.zfits.inspector import ZfitsInspector
 from dpps.data.ingest.passes import ingest_pass
@@ -28,6 +29,10 @@ class Archive:
     policy: PreservationPolicy
     handover: Path
     principal: Principal
+    releases: MemoryReleases = field(default_factory=MemoryReleases)
+
+    def __post_init__(self) -> None:
+        self.keeper = MemoryCopyKeeper(self.catalogue.locked)
 
     def url(self, rse: str, lfn: Lfn) -> str:
         return f"memory://{rse}{lfn}"

@@ -19,7 +19,7 @@ from dpps.data.preservation import (
     keep_dataset,
     preservation_pass,
 )
-from dpps.domain.errors import NotAuthorized
+from dpps.domain.errors import NotAuthorized, Unavailable
 from dpps.domain.files import FileContent, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
@@ -64,6 +64,8 @@ def look(archive: Archive, evidence: MemoryEvidence, clock: Clock) -> Look:
         work = Keeping(
             catalogue=archive.catalogue,
             reader=Reader(storage=archive.storage, evidence=evidence, clock=clock),
+            releases=archive.releases,
+            keeper=archive.keeper,
             policy=archive.policy,
             elements=archive.catalogue.storage_elements(),
             dry_run=dry_run,
@@ -133,13 +135,114 @@ def test_a_freed_copy_is_waited_for_and_a_file_without_onsite_copy_is_no_subject
     assert (last.copies, last.waits_for) == ([], "")
 
 
+@pytest.fixture
+def freed(archive: Archive, lfn: Lfn, look: Look) -> Lfn:
+    """Let a file be free to go on site, with the bytes still there."""
+    archive.replicate(lfn, "CSCS", "PIC")
+    archive.fulfil_rules()
+    assert look()[0].freed == 1
+    return lfn
+
+
+def lapse_by_damage(archive: Archive, evidence: MemoryEvidence, lfn: Lfn) -> None:
+    archive.storage.files[archive.url("PIC", lfn)] = b"rotten"
+    found = replace(evidence.known([lfn])[CopyKey(lfn, "PIC")], outcome=CopyOutcome.DAMAGED)
+    evidence.record([found])
+
+
+def lapse_by_loss(archive: Archive, _evidence: MemoryEvidence, lfn: Lfn) -> None:
+    archive.storage.delete(archive.url("PIC", lfn))
+
+
+def lapse_by_bad_declaration(archive: Archive, _evidence: MemoryEvidence, lfn: Lfn) -> None:
+    archive.catalogue.set_replica(lfn, "PIC", ReplicaState.BAD)
+
+
+def lapse_by_an_outage(archive: Archive, _evidence: MemoryEvidence, lfn: Lfn) -> None:
+    archive.storage.unreachable.add(archive.url("PIC", lfn))
+
+
+_LAPSES = (lapse_by_damage, lapse_by_loss, lapse_by_bad_declaration, lapse_by_an_outage)
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+@pytest.mark.parametrize("lapse", _LAPSES)
+def test_a_freed_copy_is_taken_back_when_the_proof_lapses_and_freed_again_with_new_proof(
+    archive: Archive, freed: Lfn, look: Look, evidence: MemoryEvidence, clock: Clock,
+    lapse: Callable[[Archive, MemoryEvidence, Lfn], None], hours: int,
+) -> None:  # fmt: skip
+    here = CopyKey(freed, "CTAO-NORTH")
+    assert archive.releases.of([here])[here].relied_on == ("CSCS", "PIC")
+    clock.now += timedelta(hours=hours)
+    lapse(archive, evidence, freed)
+    assert [copy.outcome for copy in look(dry_run=True)[0].copies] == [PreservationOutcome.KEPT]
+    assert archive.catalogue.locked == set()
+    (one,) = look()
+    assert [copy.outcome for copy in one.copies] == [PreservationOutcome.TAKEN_BACK]
+    assert "PIC" in one.copies[0].reason
+    assert archive.catalogue.locked == {("CTAO-NORTH", freed)}
+    assert archive.releases.of([here]) == {}
+    assert evidence.known([freed])[here].released_at is None
+    assert [copy.outcome for copy in look()[0].copies] == [PreservationOutcome.KEPT]
+    archive.storage.unreachable.clear()
+    archive.replicate(freed, "PIC")
+    (again,) = look()
+    assert "taken back before" in again.waits_for, "its rule ends first"
+    assert archive.catalogue.locked == set()
+    assert look()[0].freed == 1
+    assert here in archive.releases.of([here])
+
+
+def test_a_freed_copy_whose_bytes_are_gone_is_not_taken_back(
+    archive: Archive, freed: Lfn, look: Look, evidence: MemoryEvidence
+) -> None:
+    archive.catalogue.set_replica(freed, "CTAO-NORTH", ReplicaState.UNAVAILABLE)
+    here = CopyKey(freed, "CTAO-NORTH")
+    lapse_by_damage(archive, evidence, freed)
+    assert look()[0].copies == []
+    assert here in archive.releases.of([here]), "its deletion may be under way"
+    archive.catalogue.remove_replica(freed, "CTAO-NORTH")
+    look()
+    assert archive.releases.of([here]) == {}
+
+
+def test_copies_are_given_up_only_while_the_right_lasts(
+    archive: Archive, lfn: Lfn, look: Look, evidence: MemoryEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC", "FRASCATI")
+    archive.fulfil_rules()
+    read_back = archive.storage.read_back
+
+    def lose_the_right(url: str) -> FileContent:
+        evidence.held.clear()
+        return read_back(url)
+
+    monkeypatch.setattr(archive.storage, "read_back", lose_the_right)
+    with pytest.raises(Unavailable, match="lost"):
+        look()
+    assert archive.catalogue.released == set()
+    monkeypatch.setattr(archive.storage, "read_back", read_back)
+    assert look()[0].freed == 1
+    archive.catalogue.remove_replica(lfn, "CTAO-NORTH")
+    archive.policy = two_copies_elsewhere(archive.policy)
+    look()
+    archive.fulfil_rules()
+    evidence.forget([CopyKey(lfn, "CSCS")])
+    monkeypatch.setattr(archive.storage, "read_back", lose_the_right)
+    known = archive.catalogue.rules(lfn.parent)
+    with pytest.raises(Unavailable, match="lost"):
+        look()
+    assert archive.catalogue.rules(lfn.parent) == known
+
+
 def test_fresh_readings_are_not_repeated_and_old_ones_prove_nothing(
     archive: Archive, lfn: Lfn, look: Look, clock: Clock, evidence: MemoryEvidence
 ) -> None:
     archive.replicate(lfn, "CSCS", "PIC")
     archive.catalogue.locked.add(("CTAO-NORTH", lfn))
     look()
-    archive.storage.files[archive.url("PIC", lfn)] = b"rotten"
+    url = archive.url("PIC", lfn)
+    archive.storage.files[url] = archive.storage.files[url][::-1]
     clock.now += timedelta(days=6)
     archive.catalogue.locked.clear()
     assert look(dry_run=True)[0].copies[0].outcome is PreservationOutcome.WOULD_FREE
@@ -389,6 +492,8 @@ def test_rules_end_when_the_new_policy_says_and_not_before(
     work = Keeping(
         catalogue=archive.catalogue,
         reader=Reader(storage=archive.storage, evidence=evidence, clock=clock),
+        releases=archive.releases,
+        keeper=archive.keeper,
         policy=with_lifetime(archive.policy, lifetime),
         elements=archive.catalogue.storage_elements(),
     )

@@ -18,9 +18,10 @@ from dpps.data.audit.records import (
     DarkFile,
     DatasetState,
 )
+from dpps.domain.errors import Unavailable
 from dpps.domain.names import Lfn
 
-__all__ = ["MemoryDatasetStates", "MemoryEvidence", "MemoryFindings"]
+__all__ = ["MemoryDatasetStates", "MemoryEvidence", "MemoryFindings", "MemoryRight"]
 
 
 class MemoryEvidence:
@@ -93,16 +94,41 @@ class MemoryEvidence:
         ]
 
     @contextmanager
-    def exclusive(self, what: str) -> Iterator[bool]:
-        """Hold the right to free or give up copies of something; False when it is held already."""
+    def exclusive(self, what: str) -> Iterator[MemoryRight | None]:
+        """Hold the right to free or give up copies of something; None when it is held already."""
         if what in self.held:
-            yield False
+            yield None
             return
         self.held.add(what)
         try:
-            yield True
+            yield MemoryRight(self.held, what)
         finally:
             self.held.discard(what)
+
+
+class MemoryRight:
+    """A name in a set; taking it out is losing the right.
+
+    Parameters
+    ----------
+    held : set of str
+        What is held.
+    what : str
+        The name.
+    """
+
+    def __init__(self, held: set[str], what: str) -> None:
+        self._held = held
+        self._what = what
+
+    def confirm(self) -> None:
+        """Make sure that the name is still there."""
+        if self._what not in self._held:
+            raise Unavailable(
+                f"the right to change {self._what} was lost",
+                code="right-lost",
+                next_step="nothing was done; the next look tries again",
+            )
 
 
 def _summary(rse: str, rows: Sequence[CopyEvidence]) -> AuditSummary:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dpps.domain.errors import Conflict, InvalidInput, NotFound
+from dpps.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from dpps.domain.files import FileContent
 
 __all__ = ["MemoryStorage"]
@@ -23,17 +23,25 @@ class MemoryStorage:
         Complete files by URL, for tests to inspect and to damage.
     copies : dict of (str, str) to bytes
         Copies under way, by destination URL and token.
+    unreachable : set of str
+        Beginnings of the URLs whose storage does not answer readers now.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.copies: dict[tuple[str, str], bytes] = {}
+        self.unreachable: set[str] = set()
         self._lock = threading.RLock()
 
     def size_bytes(self, url: str) -> int | None:
         """Return the size, or None when nothing is there."""
+        self._reach(url)
         data = self.files.get(_checked(url))
         return None if data is None else len(data)
+
+    def _reach(self, url: str) -> None:
+        if any(url.startswith(prefix) for prefix in self.unreachable):
+            raise Unavailable(f"the storage of {url} does not answer", next_step="let it answer", url=url)
 
     def read_back(self, url: str) -> FileContent:
         """Read the whole file and return its size and checksum."""
@@ -101,6 +109,7 @@ class MemoryStorage:
         self.copies.pop((_checked(destination_url), token), None)
 
     def _data(self, url: str) -> bytes:
+        self._reach(url)
         try:
             return self.files[_checked(url)]
         except KeyError:

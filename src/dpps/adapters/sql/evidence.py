@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import batched
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, delete, func, select, text, tuple_, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, delete, exc, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dpps.adapters.sql.engine import database_errors
@@ -21,10 +21,11 @@ from dpps.data.audit.records import (
     CopyKey,
     CopyOutcome,
 )
+from dpps.domain.errors import Unavailable
 from dpps.domain.files import FileContent
 from dpps.domain.names import Lfn
 
-__all__ = ["SqlEvidence"]
+__all__ = ["SqlEvidence", "SqlRight"]
 
 _CHUNK: Final = 1000
 _LOCKS: Final = 0x6B656570
@@ -141,15 +142,59 @@ class SqlEvidence:
         ]
 
     @contextmanager
-    def exclusive(self, what: str) -> Iterator[bool]:
-        """Hold the right to free or give up copies of something; False when another process holds it."""
-        # Two names with one hash wait for each other: no harm. The lock ends with the transaction, so also
-        # with the process.
-        key = zlib.crc32(what.encode()) - 2**31
-        with database_errors(), self._engine.begin() as connection:
-            lock = text("SELECT pg_try_advisory_xact_lock(:locks, :key)")
-            held = connection.scalar(lock, {"locks": _LOCKS, "key": key})
-            yield bool(held)
+    def exclusive(self, what: str) -> Iterator[SqlRight | None]:
+        """Hold the right to free or give up copies of something; None when another process holds it."""
+        # The lock ends with the transaction, so also with the process, and with the connection.
+        with _loss(what), self._engine.begin() as connection:
+            right = SqlRight(connection, what)
+            yield right if right.take() else None
+
+
+@contextmanager
+def _loss(what: str) -> Iterator[None]:
+    """Raise our error when the connection turns out to have ended, now or in an earlier statement."""
+    try:
+        with database_errors():
+            yield
+    except exc.PendingRollbackError as error:
+        raise _lost(what) from error
+
+
+def _lost(what: str) -> Unavailable:
+    return Unavailable(
+        f"the right to change {what} was lost",
+        code="right-lost",
+        next_step="what was not done yet is left to the next look; see the service postgres: dpps status",
+        name=what,
+    )
+
+
+class SqlRight:
+    """An advisory lock of one transaction.
+
+    Parameters
+    ----------
+    connection : Connection
+        In the transaction; the lock lasts as long.
+    what : str
+        What it is the right to. Two names with one hash wait for each other: no harm.
+    """
+
+    def __init__(self, connection: Connection, what: str) -> None:
+        self._connection = connection
+        self._what = what
+
+    def take(self) -> bool:
+        """Take the lock unless another transaction has it; ours may take it again."""
+        lock = text("SELECT pg_try_advisory_xact_lock(:locks, :key)")
+        key = zlib.crc32(self._what.encode()) - 2**31
+        return bool(self._connection.scalar(lock, {"locks": _LOCKS, "key": key}))
+
+    def confirm(self) -> None:
+        """Make sure that the transaction lives: only then does its lock."""
+        with _loss(self._what):
+            if not self.take():
+                raise _lost(self._what)
 
 
 _READING: Final = ("dataset", "outcome", "verified_at", "intact_since", "size_bytes", "adler32", "problem")

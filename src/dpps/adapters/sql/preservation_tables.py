@@ -1,10 +1,10 @@
-"""Tables of the schema ``preservation``; revision 0005 makes them."""
+"""Tables of the schema ``preservation``; revisions 0005 and 0007 make them."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, MetaData, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Identity, MetaData, Table, Text
 
-__all__ = ["alarm", "cursor", "dark_file", "dataset", "event", "evidence"]
+__all__ = ["alarm", "cursor", "dark_file", "dataset", "event", "evidence", "release"]
 
 _tables = MetaData(schema="preservation")
 _TIME = DateTime(timezone=True)
@@ -22,6 +22,18 @@ evidence = Table(
     Column("adler32", Text),
     Column("problem", Text, nullable=False),
     Column("released_at", _TIME),
+)
+
+release = Table(
+    "release",
+    _tables,
+    Column("lfn", Text, primary_key=True),
+    Column("rse", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("adler32", Text, nullable=False),
+    Column("relied_on", ARRAY(Text), nullable=False),
+    Column("released_at", _TIME, nullable=False),
 )
 
 dataset = Table(

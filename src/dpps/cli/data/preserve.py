@@ -25,12 +25,14 @@ def preserve(path: str, dry_run: bool, as_json: bool) -> None:
     parts = build_preservation(state_folder())
     with closing(parts), counting("verify", quiet=as_json) as count:
         parts.prepare()
-        catalogue = parts.connect().catalogue
+        archive = parts.connect()
         work = Keeping(
-            catalogue=catalogue,
+            catalogue=archive.catalogue,
             reader=parts.reader,
+            releases=parts.releases,
+            keeper=archive.keeper,
             policy=parts.policy.read(),
-            elements=catalogue.storage_elements(),
+            elements=archive.catalogue.storage_elements(),
             dry_run=dry_run,
         )
         looks = preservation_pass(

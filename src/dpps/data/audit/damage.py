@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dpps.data.audit.ports import BadCopies, Findings
+from dpps.data.audit.ports import BadCopies, ExclusiveRight, Findings
 from dpps.data.audit.reading import Reader
 from dpps.data.audit.records import WRONG_OUTCOMES, AuditEvent, CopyEvidence, CopyOutcome
 from dpps.domain.files import ArchivedFile, Replica, ReplicaState
@@ -44,11 +44,11 @@ class DamageControl:
             self._note(found.outcome.value, found, found.problem)
         if found.outcome in (CopyOutcome.DAMAGED, CopyOutcome.LOST):
             # Nobody may free or give up copies of this dataset while one is being judged.
-            with self.reader.evidence.exclusive(file.dataset or file.lfn.parent) as held:
-                if held:
-                    self._repair(file, found)
+            with self.reader.evidence.exclusive(file.dataset or file.lfn.parent) as right:
+                if right is not None:
+                    self._repair(file, found, right)
 
-    def _repair(self, file: ArchivedFile, found: CopyEvidence) -> None:
+    def _repair(self, file: ArchivedFile, found: CopyEvidence, right: ExclusiveRight) -> None:
         others = [
             one for one in file.replicas if one.rse != found.rse and one.state is ReplicaState.AVAILABLE
         ]
@@ -59,6 +59,7 @@ class DamageControl:
                 self._note("alarm", found, reason)
             return
         reason = f"{found.outcome.value}: {found.problem}"
+        right.confirm()
         self.bad_copies.declare_bad([found.key], reason[:250])
         self._note("declared-bad", found, f"will be replaced; {source} was read back intact just now")
 

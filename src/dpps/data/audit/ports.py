@@ -22,7 +22,29 @@ from dpps.data.audit.records import (
 )
 from dpps.domain.names import Lfn
 
-__all__ = ["BadCopies", "CatalogueChanges", "DatasetStates", "Evidence", "Findings", "StorageSurvey"]
+__all__ = [
+    "BadCopies",
+    "CatalogueChanges",
+    "DatasetStates",
+    "Evidence",
+    "ExclusiveRight",
+    "Findings",
+    "StorageSurvey",
+]
+
+
+class ExclusiveRight(Protocol):
+    """The right to free or give up copies of something, while it lasts."""
+
+    def confirm(self) -> None:
+        """Make sure, right before something is done, that nobody else can have the right by now.
+
+        Raises
+        ------
+        Unavailable
+            When it was lost: nothing may be done any more.
+        """
+        ...
 
 
 class Evidence(Protocol):
@@ -60,8 +82,8 @@ class Evidence(Protocol):
         """Return how far the audit is, by storage."""
         ...
 
-    def exclusive(self, what: str) -> AbstractContextManager[bool]:
-        """Hold the right to free or give up copies of something; False when another process holds it."""
+    def exclusive(self, what: str) -> AbstractContextManager[ExclusiveRight | None]:
+        """Hold the right to free or give up copies of something; None when another process holds it."""
         ...
 
 

@@ -52,11 +52,24 @@ class Reader:
         proofs: dict[str, CopyEvidence] = {}
         for replica in replicas:
             one = known.get(CopyKey(file.lfn, replica.rse))
-            fresh = one is not None and self._proves(one, file.content)
+            fresh = one is not None and self.proves(one, file.content)
             proofs[replica.rse] = one if one is not None and fresh else self.read(file, replica, known)
         return proofs
 
-    def _proves(self, one: CopyEvidence, content: FileContent) -> bool:
+    def absence(self, file: ArchivedFile, replica: Replica) -> str:
+        """Return why a copy cannot be there whole at this moment; empty when it looks so. Nothing is read."""
+        try:
+            size_bytes = self.storage.size_bytes(replica.pfn)
+        except DppsError as error:
+            return error.message
+        if size_bytes is None:
+            return f"there is nothing at {replica.pfn}"
+        if size_bytes != file.content.size_bytes:
+            return f"it has {size_bytes} bytes instead of {file.content.size_bytes}"
+        return ""
+
+    def proves(self, one: CopyEvidence, content: FileContent) -> bool:
+        """Tell whether a reading still proves that a copy has the content of its file."""
         if one.outcome is not CopyOutcome.INTACT or one.content != content or one.verified_at is None:
             return False
         # A reading from the future was made before the clock was set back: nobody knows its age.

@@ -13,12 +13,21 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 from dpps.data.audit.comparing import known_files
+from dpps.data.audit.ports import ExclusiveRight
 from dpps.data.audit.reading import Reader
 from dpps.data.audit.records import CopyEvidence, CopyKey, DatasetState
 from dpps.data.policy import PreservationPolicy, ProductKind, plan_rules
 from dpps.data.policy.plan import site_of
 from dpps.data.ports import Catalogue, ReplicationRule, RuleState, StorageElement
-from dpps.data.preservation.freeing import OnsiteCopy, PreservationOutcome, free, judge, proven_sites
+from dpps.data.preservation.freeing import (
+    Freeing,
+    OnsiteCopy,
+    PreservationOutcome,
+    judge,
+    kept_copy,
+    proven_sites,
+)
+from dpps.data.preservation.releasing import CopyKeeper, Releases
 from dpps.data.temporary import is_temporary
 from dpps.domain.errors import Unavailable
 from dpps.domain.files import ArchivedFile, ReplicaState
@@ -29,6 +38,7 @@ __all__ = ["DatasetLook", "Keeping", "keep_dataset", "preservation_pass"]
 
 _BATCH_FILES = 500
 _REASONS_MAX = 5
+_NOT_DELETED = "storages have not deleted freed copies yet"
 _END_TOLERANCE = timedelta(minutes=1)
 """Ends of rules that differ by less are the same: the catalogue counts from when it made the rule."""
 _DELETION_MAX = timedelta(hours=1)
@@ -41,6 +51,8 @@ class Keeping:
 
     catalogue: Catalogue
     reader: Reader
+    releases: Releases
+    keeper: CopyKeeper
     policy: PreservationPolicy
     elements: Sequence[StorageElement]
     dry_run: bool = False
@@ -110,10 +122,10 @@ def keep_dataset(work: Keeping, dataset: str, state: DatasetState | None = None)
     state : DatasetState, optional
         What is known from earlier looks; tells whether a lifetime is over.
     """
-    with work.reader.evidence.exclusive(dataset) as held:
+    with work.reader.evidence.exclusive(dataset) as right:
         look = DatasetLook(dataset=dataset)
-        if held:
-            _Look(work, look, state).run()
+        if right is not None:
+            _Look(work, look, state, right).run()
         else:
             look.waits_for = "another process is at work on it"
         return look
@@ -124,9 +136,14 @@ class _Look:
     work: Keeping
     look: DatasetLook
     state: DatasetState | None
+    right: ExclusiveRight
     kinds: dict[str, ProductKind] = field(default_factory=dict)
     onsite: list[Lfn] = field(default_factory=list)
-    """Files with an on-site copy that nobody was told to delete."""
+    """Files with an on-site copy to judge: nobody was told to delete it, or long ago."""
+    released: set[CopyKey] = field(default_factory=set)
+    """On-site copies that their storages were told to delete, and that are there still."""
+    pending: set[CopyKey] = field(default_factory=set)
+    """Of these, the ones whose deletion is not overdue, and those that were taken back in this look."""
     waits: list[str] = field(default_factory=list)
     has_surplus: bool = False
     """Whether some file has more copies off site than the policy demands."""
@@ -138,7 +155,8 @@ class _Look:
             keepers, superseded = self._ensure(wanted)
             spare = self._spare(keepers)
             lasting = [rule for rule in keepers if rule not in spare]
-            kept = self._kept(lasting) if self.onsite or superseded or spare else {}
+            kept = self._kept(lasting) if self.onsite or self.released or superseded or spare else {}
+            self._take_back(kept, complete=not self.look.rules_made)
             self._free(kept, complete=not self.look.rules_made)
             self._end([*superseded, *spare], lasting, kept)
         reasons = list(dict.fromkeys(self.waits))
@@ -147,7 +165,7 @@ class _Look:
 
     def _take_stock(self) -> None:
         """Note which copies there are, for the audit, and of which kinds the files are."""
-        reader, copies = self.work.reader, set[CopyKey]()
+        reader, copies, there_somehow = self.work.reader, set[CopyKey](), set[CopyKey]()
         onsite: list[CopyKey] = []
         for file in known_files(self.work.catalogue, self.look.dataset):
             kind = self.work.policy.kind_of(file.metadata)
@@ -159,19 +177,22 @@ class _Look:
                 self.look.without_copy.append(file.lfn)
                 self.waits.append(f"{file.lfn.basename} has no complete copy")
             for one in file.replicas:
+                there_somehow.add(CopyKey(file.lfn, one.rse))
                 if one.state is ReplicaState.AVAILABLE:
                     copies.add(CopyKey(file.lfn, one.rse))
                     if one.onsite:
                         onsite.append(CopyKey(file.lfn, one.rse))
         reader.evidence.take_stock(self.look.dataset, copies)
+        self.work.releases.forget_all_but(self.look.dataset, there_somehow)
         for chunk in batched(onsite, _BATCH_FILES):
             known = reader.evidence.known([key.lfn for key in chunk])
-            released = {key for key in chunk if self._is_released(known.get(key))}
-            self.onsite += dict.fromkeys(key.lfn for key in chunk if key not in released)
-            if released and not self.work.dry_run:
-                self.waits.append("storages have not deleted freed copies yet")
+            self.released |= {key for key in chunk if key in known and known[key].released_at is not None}
+            self.pending |= {key for key in chunk if self._is_pending(known.get(key))}
+            self.onsite += dict.fromkeys(key.lfn for key in chunk if key not in self.pending)
+        if self.pending and not self.work.dry_run:
+            self.waits.append(_NOT_DELETED)
 
-    def _is_released(self, known: CopyEvidence | None) -> bool:
+    def _is_pending(self, known: CopyEvidence | None) -> bool:
         """Tell whether the storage was told not long ago to delete a copy."""
         if known is None or known.released_at is None:
             return False
@@ -258,31 +279,58 @@ class _Look:
     def _kept(self, keepers: Sequence[ReplicationRule]) -> Mapping[Lfn, frozenset[str]]:
         return self.work.catalogue.kept_copies([rule.rule_id for rule in keepers])
 
-    def _free(self, kept: Mapping[Lfn, frozenset[str]], *, complete: bool) -> None:
-        for names in batched(self.onsite, _BATCH_FILES):
-            verdicts = [
-                self._judge(file, kept.get(file.lfn, frozenset()), complete=complete)
-                for file in self.work.catalogue.files(names)
-                if file is not None
+    def _take_back(self, kept: Mapping[Lfn, frozenset[str]], *, complete: bool) -> None:
+        """Hold freed copies again whose grounds are gone, as long as their bytes are there."""
+        lfns = sorted({key.lfn for key in self.released})
+        for verdicts in self._verdicts(lfns, kept, complete=complete):
+            lapsed = [
+                one
+                for one in verdicts
+                if one.outcome is PreservationOutcome.KEPT and one.key in self.released
             ]
-            flat = [one for some in verdicts for one in some]
-            self.look.copies += (
-                flat if self.work.dry_run else free(self.work.catalogue, self.work.reader, flat)
-            )
+            self.look.copies += lapsed if self.work.dry_run else self._freeing().take_back(lapsed)
+            self.pending |= {one.key for one in lapsed}
+
+    def _free(self, kept: Mapping[Lfn, frozenset[str]], *, complete: bool) -> None:
+        for verdicts in self._verdicts(self.onsite, kept, complete=complete):
+            new = [one for one in verdicts if one.key not in self.pending]
+            self.look.copies += new if self.work.dry_run else self._freeing().free(new)
         for copy in self.look.copies:
             if copy.outcome is PreservationOutcome.FREED:
-                self.waits.append("storages have not deleted freed copies yet")
+                self.waits.append(_NOT_DELETED)
             elif not copy.stays:
                 self.waits.append(f"{copy.lfn.basename} at {copy.rse}: {copy.reason}")
         times = [copy.free_at for copy in self.look.copies if copy.free_at is not None]
         self.look.look_again_at = min(times, default=None)
 
+    def _verdicts(
+        self, lfns: Sequence[Lfn], kept: Mapping[Lfn, frozenset[str]], *, complete: bool
+    ) -> Iterator[list[OnsiteCopy]]:
+        """Yield what may become of the on-site copies of files, some files at a time."""
+        for names in batched(lfns, _BATCH_FILES):
+            yield [
+                verdict
+                for file in self.work.catalogue.files(names)
+                if file is not None
+                for verdict in self._judge(file, kept.get(file.lfn, frozenset()), complete=complete)
+            ]
+
+    def _freeing(self) -> Freeing:
+        work = self.work
+        return Freeing(
+            catalogue=work.catalogue,
+            reader=work.reader,
+            releases=work.releases,
+            keeper=work.keeper,
+            right=self.right,
+        )
+
     def _judge(self, file: ArchivedFile, kept_at: frozenset[str], *, complete: bool) -> list[OnsiteCopy]:
         kind = self.work.policy.kind_of(file.metadata)
         copies = [one for one in file.replicas if one.onsite and one.state is ReplicaState.AVAILABLE]
         if kind.free_onsite.when_verified and not complete:
-            why, outcome = "no replication rule keeps the off-site copies", PreservationOutcome.KEPT
-            return [OnsiteCopy(lfn=file.lfn, rse=one.rse, outcome=outcome, reason=why) for one in copies]
+            why = "no replication rule keeps the off-site copies"
+            return [kept_copy(file, one, why) for one in copies]
         reader, sites = self.work.reader, self.work.sites
         return [judge(file, one, kind, kept_at, reader, sites) for one in copies]
 
@@ -310,6 +358,7 @@ class _Look:
         for rule in superseded:
             self.look.rules_ended += 1
             if not self.work.dry_run:
+                self.right.confirm()
                 self.work.catalogue.remove_rule(rule.rule_id)
 
 

@@ -13,7 +13,7 @@ from dpps.data.audit.records import AuditEvent, DatasetState
 from dpps.data.audit.verifying import audit_pass
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, StorageElement
-from dpps.data.preservation import DatasetLook, Keeping, PreservationOutcome, keep_dataset
+from dpps.data.preservation import DatasetLook, Keeping, OnsiteCopy, PreservationOutcome, keep_dataset
 from dpps.domain.errors import DppsError, NotFound
 from dpps.domain.principals import Action, authorize
 from dpps.services.preservation.metrics import PreservationMetrics
@@ -59,7 +59,14 @@ class KeepingWork:
         due = parts.states.due(policy.digest, now, _DATASETS_PER_ROUND)
         if due:
             elements = archive.catalogue.storage_elements()
-            work = Keeping(catalogue=archive.catalogue, reader=parts.reader, policy=policy, elements=elements)
+            work = Keeping(
+                catalogue=archive.catalogue,
+                reader=parts.reader,
+                releases=parts.releases,
+                keeper=archive.keeper,
+                policy=policy,
+                elements=elements,
+            )
             for state in due:
                 self._look(work, state)
         self._metrics.note_datasets(*parts.states.counts())
@@ -90,7 +97,7 @@ class KeepingWork:
             states.note_look(state.name, work.policy.digest, error.message, begun, begun + _LOOK_LONGEST)
             raise
         self._metrics.note_look(look)
-        self._tell(look)
+        self._tell(look, begun)
         self._alarm(look, begun)
         due_at = self._due_at(look, state, begun)
         self._parts.states.note_look(state.name, work.policy.digest, look.waits_for, begun, due_at)
@@ -113,12 +120,19 @@ class KeepingWork:
         waited = now - (state.looked_at or now)
         return now + min(_LOOK_LONGEST, max(_LOOK_SHORTEST, 2 * waited))
 
-    def _tell(self, look: DatasetLook) -> None:
+    def _tell(self, look: DatasetLook, at: datetime) -> None:
         for copy in look.copies:
             if copy.outcome is PreservationOutcome.FREED:
                 _log.info("freed", lfn=str(copy.lfn), rse=copy.rse, verified_at=list(copy.verified_at))
+            if copy.outcome is PreservationOutcome.TAKEN_BACK:
+                self._note("taken-back", copy, at)
         if look.rules_made or look.rules_ended:
             _log.info("rules changed", dataset=look.dataset, made=look.rules_made, ended=look.rules_ended)
+
+    def _note(self, kind: str, copy: OnsiteCopy, at: datetime) -> None:
+        event = AuditEvent(at=at, kind=kind, name=copy.lfn.name, rse=copy.rse, text=copy.reason)
+        self._parts.findings.note(event)
+        log_event(event)
 
 
 def _is_gone(catalogue: Catalogue, dataset: str) -> bool:

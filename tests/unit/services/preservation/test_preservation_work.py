@@ -55,13 +55,16 @@ def service(archive: Archive, tmp_path: Path) -> Service:
         def datasets_changed_since(self, _at: datetime) -> Iterator[str]:
             yield from changed
 
-    connection = ArchiveConnection(catalogue=archive.catalogue, changes=Changes(), control=audit.control)
+    connection = ArchiveConnection(
+        catalogue=archive.catalogue, changes=Changes(), control=audit.control, keeper=archive.keeper
+    )
     parts = PreservationParts(
         principal=archive.principal,
         endpoint=Endpoint(port=1),
         connect=lambda: connection,
         reader=audit.control.reader,
         evidence=audit.evidence,
+        releases=archive.releases,
         states=MemoryDatasetStates(),
         findings=audit.findings,
         listing=audit,

@@ -1,0 +1,147 @@
+"""Released copies: on which others each release relies, whether it still stands, and taking copies back.
+
+Between the release of an on-site copy and its deletion time passes, in which the copies that it relied on may
+be found damaged or lost, or their storage may go away. The deletion asks `ReleaseGate` therefore, and
+preservation takes back what must not go any more (`CopyKeeper`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Final, Protocol
+
+from dpps.data.audit.reading import Reader
+from dpps.data.audit.records import CopyEvidence, CopyKey
+from dpps.domain.errors import DppsError
+from dpps.domain.files import FileContent
+from dpps.domain.names import Lfn
+
+__all__ = ["CopyKeeper", "GateVerdict", "Release", "ReleaseGate", "Releases"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One copy that a storage may delete, because others are proven."""
+
+    lfn: Lfn
+    rse: str
+    content: FileContent
+    """Of the file."""
+    relied_on: tuple[str, ...]
+    """RSEs whose copies were proven."""
+    released_at: datetime
+
+    @property
+    def key(self) -> CopyKey:
+        """Which copy."""
+        return CopyKey(self.lfn, self.rse)
+
+
+class Releases(Protocol):
+    """Which copies were released, and on what grounds; noted before the catalogue hears of it."""
+
+    def note(self, releases: Sequence[Release]) -> None:
+        """Remember releases, in place of earlier ones of the same copies."""
+        ...
+
+    def of(self, copies: Sequence[CopyKey]) -> Mapping[CopyKey, Release]:
+        """Return the releases of these copies; those that were not released are left out."""
+        ...
+
+    def forget(self, copies: Sequence[CopyKey]) -> None:
+        """Forget releases; unknown is no error."""
+        ...
+
+    def forget_all_but(self, dataset: str, copies: Collection[CopyKey]) -> None:
+        """Forget the releases of a dataset's copies but of these, which are still there."""
+        ...
+
+
+class CopyKeeper(Protocol):
+    """Rules that hold single copies where they are."""
+
+    def keep(self, rse: str, lfns: Sequence[Lfn]) -> None:
+        """Take copies back: none is deleted until it is let go. Repeating does no harm."""
+        ...
+
+    def let_go(self, rse: str, lfns: Sequence[Lfn]) -> list[Lfn]:
+        """End what `keep` began; return the files of which a copy was held. The rules end a moment later."""
+        ...
+
+
+class GateVerdict(StrEnum):
+    """What may become of a copy that is about to be deleted."""
+
+    UNKNOWN = "unknown"
+    """Nobody released it: the gate has no opinion."""
+    GOES = "goes"
+    """Its release stands, or there is nothing left to take back."""
+    STAYS = "stays"
+    """The proof of the others has lapsed, and it lies whole where it was."""
+    WAITS = "waits"
+    """The proof has lapsed, and nobody can tell now whether it is whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseGate:
+    """Decides at the moment of deletion whether released copies may go."""
+
+    reader: Reader
+    releases: Releases
+    url_prefixes: Mapping[str, str]
+    """By RSE; the URL of a copy is this followed by the file's name."""
+
+    def verdicts(self, rse: str, lfns: Sequence[Lfn]) -> dict[Lfn, GateVerdict]:
+        """Decide about the copies of some files at one storage.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer: nothing may go.
+        """
+        releases = self.releases.of([CopyKey(lfn, rse) for lfn in lfns])
+        known = self.reader.evidence.known([one.lfn for one in releases])
+        found = dict.fromkeys(lfns, GateVerdict.UNKNOWN)
+        for key, release in releases.items():
+            stands = all(self._is_proven(release, other, known) for other in release.relied_on)
+            found[key.lfn] = GateVerdict.GOES if stands and release.relied_on else self._lapsed(release)
+        return found
+
+    def _is_proven(self, release: Release, rse: str, known: Mapping[CopyKey, CopyEvidence]) -> bool:
+        """Tell whether the last reading of a copy still proves it, and something of its size is there now."""
+        one = known.get(CopyKey(release.lfn, rse))
+        if one is None or one.released_at is not None or not self.reader.proves(one, release.content):
+            return False
+        return self._look(release, rse) is _Sight.WHOLE
+
+    def _lapsed(self, release: Release) -> GateVerdict:
+        return _WITHOUT_PROOF[self._look(release, release.rse)]
+
+    def _look(self, release: Release, rse: str) -> _Sight:
+        if rse not in self.url_prefixes:
+            return _Sight.UNCLEAR
+        try:
+            size_bytes = self.reader.storage.size_bytes(self.url_prefixes[rse] + release.lfn.name)
+        except DppsError:
+            return _Sight.UNCLEAR
+        if size_bytes is None:
+            return _Sight.GONE
+        return _Sight.WHOLE if size_bytes == release.content.size_bytes else _Sight.UNCLEAR
+
+
+class _Sight(Enum):
+    """What a look at a copy shows; nothing is read."""
+
+    WHOLE = "of the right size"
+    GONE = "nothing is there"
+    UNCLEAR = "its storage does not answer, or it has another size"
+
+
+_WITHOUT_PROOF: Final = {
+    _Sight.WHOLE: GateVerdict.STAYS,
+    _Sight.GONE: GateVerdict.GOES,
+    _Sight.UNCLEAR: GateVerdict.WAITS,
+}

@@ -1,0 +1,129 @@
+"""At the moment of its deletion a released copy needs the proof of the others still."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dpps.adapters.memory.preservation import MemoryEvidence
+from dpps.adapters.memory.releases import MemoryReleases
+from dpps.adapters.memory.storage import MemoryStorage
+from dpps.data.audit.reading import Reader
+from dpps.data.audit.records import CopyEvidence, CopyKey, CopyOutcome
+from dpps.data.preservation.releasing import GateVerdict, Release, ReleaseGate
+from dpps.domain.files import FileContent
+from dpps.domain.names import Lfn
+
+_NOW = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
+_LFN = Lfn("/ctao/acada/DL0/a.fits.fz")
+_CONTENT = FileContent(size_bytes=3, adler32="024d0127")
+_ONSITE = "CTAO-NORTH"
+
+
+class World:
+    """A file with a released copy on site and two proven ones elsewhere."""
+
+    def __init__(self) -> None:
+        self.storage, self.evidence, self.releases = MemoryStorage(), MemoryEvidence(), MemoryReleases()
+        self.now = _NOW
+        for rse in (_ONSITE, "CSCS", "PIC"):
+            self.storage.files[f"memory://{rse}{_LFN}"] = b"abc"
+        for rse in ("CSCS", "PIC"):
+            self.note(rse, CopyOutcome.INTACT)
+        self.release("CSCS", "PIC")
+
+    def note(self, rse: str, outcome: CopyOutcome) -> None:
+        one = CopyEvidence(lfn=_LFN, rse=rse, outcome=outcome, verified_at=_NOW, content=_CONTENT)
+        self.evidence.record([one])
+
+    def release(self, *relied_on: str) -> None:
+        release = Release(lfn=_LFN, rse=_ONSITE, content=_CONTENT, relied_on=relied_on, released_at=_NOW)
+        self.releases.note([release])
+
+    def verdict(self) -> GateVerdict:
+        gate = ReleaseGate(
+            reader=Reader(storage=self.storage, evidence=self.evidence, clock=lambda: self.now),
+            releases=self.releases,
+            url_prefixes={rse: f"memory://{rse}" for rse in (_ONSITE, "CSCS", "PIC")},
+        )
+        return gate.verdicts(_ONSITE, [_LFN])[_LFN]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_release_that_stands_lets_the_copy_go(world: World) -> None:
+    assert world.verdict() is GateVerdict.GOES
+
+
+def test_what_nobody_released_is_not_the_gates(world: World) -> None:
+    world.releases.forget([CopyKey(_LFN, _ONSITE)])
+    assert world.verdict() is GateVerdict.UNKNOWN
+
+
+@pytest.mark.parametrize("outcome", [one for one in CopyOutcome if one is not CopyOutcome.INTACT])
+def test_a_copy_that_was_read_as_anything_but_intact_proves_nothing(
+    world: World, outcome: CopyOutcome
+) -> None:
+    world.note("PIC", outcome)
+    assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_copy_of_which_the_audit_knows_nothing_proves_nothing(world: World) -> None:
+    world.evidence.forget([CopyKey(_LFN, "PIC")])
+    assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_copy_that_is_released_itself_proves_nothing(world: World) -> None:
+    world.evidence.mark_released([CopyKey(_LFN, "PIC")], _NOW)
+    assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_proof_of_other_bytes_proves_nothing(world: World) -> None:
+    (known,) = [one for key, one in world.evidence.known([_LFN]).items() if key.rse == "PIC"]
+    other = replace(_CONTENT, adler32="00000001")
+    world.evidence.record([replace(known, content=other)])
+    assert world.verdict() is GateVerdict.STAYS
+
+
+@pytest.mark.parametrize("days", [-1, 8])
+def test_a_proof_that_is_too_old_or_from_the_future_proves_nothing(world: World, days: int) -> None:
+    world.now += timedelta(days=days)
+    assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_copy_that_is_not_there_at_this_moment_proves_nothing(world: World) -> None:
+    url = f"memory://PIC{_LFN}"
+    data = world.storage.files.pop(url)
+    assert world.verdict() is GateVerdict.STAYS
+    world.storage.files[url] = data + b"more"
+    assert world.verdict() is GateVerdict.STAYS
+    world.storage.files[url] = data
+    world.storage.unreachable.add("memory://PIC")
+    assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_storage_that_is_no_part_of_the_system_any_more_proves_nothing(world: World) -> None:
+    world.release("CSCS", "GONE")
+    assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_release_without_grounds_does_not_stand(world: World) -> None:
+    world.release()
+    assert world.verdict() is GateVerdict.STAYS
+
+
+def test_without_proof_a_copy_whose_bytes_are_gone_goes_and_a_doubtful_one_waits(world: World) -> None:
+    world.note("PIC", CopyOutcome.DAMAGED)
+    url = f"memory://{_ONSITE}{_LFN}"
+    world.storage.files[url] = b"a"
+    assert world.verdict() is GateVerdict.WAITS
+    world.storage.unreachable.add(f"memory://{_ONSITE}")
+    assert world.verdict() is GateVerdict.WAITS
+    world.storage.unreachable.clear()
+    del world.storage.files[url]
+    assert world.verdict() is GateVerdict.GOES

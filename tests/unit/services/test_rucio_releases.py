@@ -1,0 +1,67 @@
+"""Of what Rucio's reaper lists on site, only what may go is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any
+
+from dpps.composition.releases import DeletionGuard
+from dpps.data.preservation.releasing import GateVerdict
+from dpps.domain.errors import Unavailable
+from dpps.domain.names import Lfn
+from dpps.services.rucio_releases import those_that_go
+
+_State = Enum("_State", ["AVAILABLE", "BEING_DELETED", "BAD", "UNAVAILABLE"])
+
+
+def _row(name: str, state: str = "AVAILABLE") -> dict[str, Any]:
+    return {"scope": SimpleNamespace(external="x"), "name": name, "state": _State[state], "bytes": 3}
+
+
+class _Gate:
+    """Answers by the last letter of names."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def verdicts(self, _rse: str, lfns: Sequence[Lfn]) -> Mapping[Lfn, GateVerdict]:
+        self.asked += [lfn.name for lfn in lfns]
+        return {lfn: GateVerdict(lfn.basename) for lfn in lfns}
+
+
+def _guard(gate: object, prepare: Any = lambda: None) -> DeletionGuard:
+    return DeletionGuard(gate=gate, onsite=frozenset({"A"}), prepare=prepare)  # type: ignore[arg-type]
+
+
+def test_copies_go_stay_or_wait_as_the_gate_says() -> None:
+    rows = [_row(f"/ctao/acada/{verdict.value}") for verdict in GateVerdict]
+    rows.append(_row("/ctao/acada/x/stays", "BEING_DELETED"))
+    given_back: list[Mapping[str, Any]] = []
+    going = those_that_go(_guard(_Gate()), "A", rows, given_back.extend)
+    assert [row["name"] for row in going] == ["/ctao/acada/unknown", "/ctao/acada/goes"]
+    assert [row["name"] for row in given_back] == ["/ctao/acada/stays", "/ctao/acada/x/stays"]
+
+
+def test_what_cannot_have_been_released_is_left_to_rucio() -> None:
+    rows = [
+        _row("/ctao/acada/a/stays", "BAD"),
+        _row("/ctao/acada/b/stays", "UNAVAILABLE"),
+        _row("/ctao/tmp/stays"),
+        _row("no LFN of ours"),
+    ]
+    gate, given_back = _Gate(), list[Mapping[str, Any]]()
+    assert those_that_go(_guard(gate), "A", rows, given_back.extend) == rows
+    assert (gate.asked, given_back) == ([], [])
+
+
+def test_while_the_database_does_not_answer_no_copy_goes_that_may_have_been_released() -> None:
+    def fail() -> None:
+        raise Unavailable("the database does not answer")
+
+    rows = [_row("/ctao/acada/goes"), _row("/ctao/tmp/goes")]
+    given_back: list[Mapping[str, Any]] = []
+    going = those_that_go(_guard(_Gate(), fail), "A", rows, given_back.extend)
+    assert [row["name"] for row in going] == ["/ctao/tmp/goes"]
+    assert given_back == []
