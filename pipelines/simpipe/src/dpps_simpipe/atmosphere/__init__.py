@@ -1,0 +1,16 @@
+"""The molecular atmosphere: density, refraction and extinction."""
+
+from dpps_simpipe.atmosphere.builtin import BUILT_IN, built_in_atmosphere
+from dpps_simpipe.atmosphere.extinction import Aerosol, transmission
+from dpps_simpipe.atmosphere.profile import Air, Atmosphere
+from dpps_simpipe.atmosphere.readers import read_atmosphere
+
+__all__ = [
+    "BUILT_IN",
+    "Aerosol",
+    "Air",
+    "Atmosphere",
+    "built_in_atmosphere",
+    "read_atmosphere",
+    "transmission",
+]
