@@ -1,0 +1,174 @@
+"""``dpps-simpipe-plan``: plan a simulation production, look at it, run a row of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpps_simpipe.planning.errors import PlanError
+
+if TYPE_CHECKING:
+    from dpps_simpipe.planning.grid import GridPoint
+    from dpps_simpipe.planning.plan import Plan
+
+__all__ = ["main"]
+
+_BACK_ENDS = ("dpps-simpipe", "simtools")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns
+    -------
+    int
+        0; 101 when the plan is wrong, 102 when a file cannot be written, 105 when something is missing, 106
+        when a pilot cannot bear what is asked.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        result, text = options.run(options)
+    except PlanError as error:
+        sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"error: {error}\nnext step: check the path and the space on its disk\n")
+        return 102
+    sys.stdout.write(json.dumps(result, indent=2) + "\n" if options.json else text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dpps-simpipe-plan", description="Plan simulation productions.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    make = commands.add_parser("make", help="make the table of runs from a plan")
+    make.add_argument("plan", type=Path, help="the plan (YAML)")
+    make.add_argument("--output", type=Path, default=Path("job_grid.ecsv"), help="the table (ECSV)")
+    make.add_argument("--dry-run", action="store_true", help="say what would be planned, write nothing")
+    make.set_defaults(run=_make)
+    command = commands.add_parser("command", help="print the command that simulates a row of the table")
+    command.add_argument("job_grid", type=Path, help="the table of runs")
+    command.add_argument("row", type=int, help="its row, from 1")
+    command.add_argument("--back-end", choices=_BACK_ENDS, default=_BACK_ENDS[0])
+    command.add_argument("--output", type=Path, default=Path("simulated"), help="folder of the run's files")
+    command.add_argument("--seed", type=int, default=1)
+    command.set_defaults(run=_command)
+    check = commands.add_parser("back-ends", help="say which simulation programs can run here")
+    check.set_defaults(run=_back_ends)
+    manifest = commands.add_parser("manifest", help="check the manifest of a finished run")
+    manifest.add_argument("path", type=Path)
+    manifest.set_defaults(run=_manifest)
+    for one in (make, command, check, manifest):
+        one.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _make(options: argparse.Namespace) -> tuple[Any, str]:
+    from dpps_simpipe.planning.grid import jobs_of, points_of
+    from dpps_simpipe.planning.jobs import write_jobs
+    from dpps_simpipe.planning.plan import load_plan
+
+    plan = load_plan(options.plan)
+    points = points_of(plan)
+    if not options.dry_run:
+        write_jobs(options.output, list(jobs_of(plan, points)), {"production": plan.production})
+    told = _told(plan, points)
+    told["job_grid"] = None if options.dry_run else str(options.output)
+    return told, _table(told)
+
+
+def _told(plan: Plan, points: Sequence[GridPoint]) -> dict[str, Any]:
+    rows = [
+        {
+            "primary": one.primary,
+            "zenith_deg": one.zenith_deg,
+            "azimuth_deg": one.azimuth_deg,
+            "nsb_rate": one.nsb_rate,
+            "energy_tev": list(one.energy_tev),
+            "core_scatter_max_m": one.core_scatter_max_m,
+            "view_cone_deg": list(one.view_cone_deg),
+            "showers": one.requirement.showers,
+            "runs": one.runs,
+            "deciding_bin_tev": one.requirement.deciding_bin_tev and list(one.requirement.deciding_bin_tev),
+            "expected_triggered": _number(one.requirement.triggered),
+        }
+        for one in points
+    ]
+    told: dict[str, Any] = {
+        "production": plan.production,
+        "points": rows,
+        "showers": sum(one.requirement.showers for one in points),
+        "runs": sum(one.runs for one in points),
+    }
+    if plan.cost is not None:
+        from dpps_simpipe.planning.cost import estimate
+
+        cost = estimate(points, plan.cost)
+        told["estimate"] = {
+            "core_hours": cost.core_hours,
+            "longest_run_hours": cost.longest_run_hours,
+            "bytes": _number(cost.bytes),
+        }
+    return told
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _table(told: dict[str, Any]) -> str:
+    lines = [
+        f"{'primary':10}{'zenith':>8}{'azimuth':>9}{'energy (TeV)':>20}{'showers':>12}{'runs':>8}  decided by"
+    ]
+    for row in told["points"]:
+        energy = "{:.3g} to {:.3g}".format(*row["energy_tev"])
+        decided = row["deciding_bin_tev"]
+        bin_text = "the plan" if decided is None else f"{decided[0]:.3g} to {decided[1]:.3g} TeV"
+        lines.append(
+            f"{row['primary']:10}{row['zenith_deg']:8g}{row['azimuth_deg']:9g}{energy:>20}"
+            f"{row['showers']:12}{row['runs']:8}  {bin_text}"
+        )
+    lines.append(f"{told['runs']} runs, {told['showers']} showers")
+    if cost := told.get("estimate"):
+        size = "unknown without a pilot" if cost["bytes"] is None else f"{cost['bytes'] / 1e9:.3g} GB"
+        lines.append(
+            f"estimated: {cost['core_hours']:.3g} core hours "
+            f"(the longest run {cost['longest_run_hours']:.3g} h), disk {size}"
+        )
+    lines.append(f"written: {told['job_grid']}" if told["job_grid"] else "nothing was written")
+    return "\n".join(lines) + "\n"
+
+
+def _command(options: argparse.Namespace) -> tuple[Any, str]:
+    import shlex
+
+    from dpps_simpipe.planning.back_ends import BACK_ENDS, Task
+
+    task = Task(job_grid=options.job_grid, row=options.row, output=options.output, seed=options.seed)
+    words = list(BACK_ENDS[options.back_end]().command(task))
+    return words, shlex.join(words) + "\n"
+
+
+def _back_ends(_options: argparse.Namespace) -> tuple[Any, str]:
+    from dpps_simpipe.planning.back_ends import BACK_ENDS
+
+    missing = {name: list(kind().missing()) for name, kind in BACK_ENDS.items()}
+    lines = [
+        f"{name}: {'; missing: '.join(['cannot run here', *lacking]) if lacking else 'ready'}"
+        for name, lacking in missing.items()
+    ]
+    return missing, "\n".join(lines) + "\n"
+
+
+def _manifest(options: argparse.Namespace) -> tuple[Any, str]:
+    from dpps_simpipe.planning.manifest import read_manifest
+
+    found = read_manifest(options.path)
+    told = found.model_dump(mode="json")
+    names = [name for names in found.files.values() for name in names]
+    return told, f"{found.job_id}: complete, {len(names)} files, {found.catalog_metadata}\n"

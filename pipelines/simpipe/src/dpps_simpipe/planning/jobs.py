@@ -1,0 +1,157 @@
+"""The table of runs: every row is one run of the simulation.
+
+The format is simtools' job grid (``job_grid_density.schema.yml`` 0.4.0, ECSV): `simtools-simulate-prod` takes
+it with ``--job_grid_file`` and ``--job_grid_row``, and so does `dpps-simpipe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from dpps_simpipe.planning.errors import MissingInput, PlanInvalid
+
+__all__ = ["FORMAT_VERSION", "Job", "read_job", "read_jobs", "write_jobs"]
+
+FORMAT_VERSION: Final = "0.4.0"
+_SCHEMA: Final = "job_grid_density.schema.yml"
+_UNITS: Final[dict[str, u.UnitBase]] = {
+    "azimuth_angle": u.deg,
+    "zenith_angle": u.deg,
+    "energy_min": u.GeV,
+    "energy_max": u.GeV,
+    "core_scatter_max": u.m,
+    "view_cone_min": u.deg,
+    "view_cone_max": u.deg,
+    "nsb_rate": 1 / (u.cm**2 * u.ns * u.sr),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run. Angles in degrees, energies in GeV, lengths in m, background in photons per cm2, ns and sr."""
+
+    run_number: int
+    primary: str
+    azimuth_angle: float
+    zenith_angle: float
+    energy_min: float
+    energy_max: float
+    cores_per_shower: int
+    core_scatter_max: float
+    view_cone_min: float
+    view_cone_max: float
+    showers_per_run: int
+    nsb_rate: float
+    model_version: str
+    array_layout_name: str
+    corsika_le_interaction: str
+    corsika_he_interaction: str
+
+
+def write_jobs(path: Path, jobs: Sequence[Job], metadata: dict[str, Any]) -> None:
+    """Write the table of runs (ECSV); it is there as a whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    jobs : sequence of Job
+        At least one.
+    metadata : dict
+        What is said of the whole production.
+
+    Raises
+    ------
+    PlanInvalid
+        When there is no run: an empty table is no product.
+    """
+    if not jobs:
+        raise PlanInvalid("the plan makes no run", "give at least one primary and one point")
+    table = QTable()
+    for field in fields(Job):
+        values = [getattr(job, field.name) for job in jobs]
+        unit = _UNITS.get(field.name)
+        table[field.name] = np.asarray(values) if unit is None else np.asarray(values, dtype=float) * unit
+    table.meta = {
+        "cta": {
+            "product": {
+                "data": {"model": {"name": "production_generate_grid_density", "version": FORMAT_VERSION}}
+            }
+        },
+        "job_grid_format_version": FORMAT_VERSION,
+        "job_grid_summary": {
+            "simulation_rows": len(jobs),
+            "total_showers": sum(job.showers_per_run for job in jobs),
+        },
+        **metadata,
+    }
+    part = path.with_name(f".{path.name}.part")
+    try:
+        table.write(part, format="ascii.ecsv", overwrite=True)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_jobs(path: Path) -> list[Job]:
+    """Read a table of runs, of ours or of simtools.
+
+    Raises
+    ------
+    MissingInput
+        When there is no such file.
+    PlanInvalid
+        When it is no such table; names the column.
+    """
+    if not path.is_file():
+        raise MissingInput(f"there is no job grid {path}", "check the path")
+    try:
+        table = QTable.read(path, format="ascii.ecsv")
+    except (OSError, ValueError, TypeError) as wrong:
+        raise PlanInvalid(
+            f"{path} is no job grid: {wrong}", "make one with: dpps-simpipe-plan make"
+        ) from wrong
+    missing = [field.name for field in fields(Job) if field.name not in table.colnames]
+    if missing or not len(table):
+        raise PlanInvalid(
+            f"{path} is no job grid: " + (f"it lacks {', '.join(missing)}" if missing else "it has no rows"),
+            f"compare it with simtools' {_SCHEMA} {FORMAT_VERSION}",
+        )
+    try:
+        columns = {field.name: _column(table, field.name, field.type == "int") for field in fields(Job)}
+    except (u.UnitConversionError, TypeError, ValueError) as wrong:
+        raise PlanInvalid(
+            f"{path}: {wrong}", f"compare it with simtools' {_SCHEMA} {FORMAT_VERSION}"
+        ) from wrong
+    return [Job(**{name: values[row] for name, values in columns.items()}) for row in range(len(table))]
+
+
+def read_job(path: Path, row: int) -> Job:
+    """Return one run of a table, counted from 1 as simtools does.
+
+    Raises
+    ------
+    MissingInput, PlanInvalid
+        As `read_jobs`; when there is no such row.
+    """
+    jobs = read_jobs(path)
+    if not 1 <= row <= len(jobs):
+        raise PlanInvalid(f"{path} has rows 1 to {len(jobs)}, not {row}", "give another row")
+    return jobs[row - 1]
+
+
+def _column(table: QTable, name: str, integer: bool) -> list[Any]:
+    values = table[name]
+    unit = _UNITS.get(name)
+    if unit is not None:
+        if getattr(values, "unit", None) is None:
+            raise ValueError(f"the column {name} has no unit; {unit} is expected")
+        return [float(value) for value in np.atleast_1d(values.to_value(unit))]
+    return [int(value) if integer else str(value) for value in values]
