@@ -190,3 +190,29 @@ def test_files_written_into_the_folder_of_our_server_are_registered_where_they_l
     # Neither copied nor replaced: there is nothing else beside it.
     assert path.stat().st_mtime_ns == written_at
     assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_server_that_serves_the_empty_place_of_its_disk_has_lost_nothing(
+    folder: StateFolder, dpps: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "file.txt").write_bytes(b"kept")
+    (stored,) = dpps("data", "put", str(tmp_path / "file.txt"), "--temporary", "--lifetime", "1 hour")
+    lfn = stored["lfn"]
+    (copy,) = dpps("data", "info", lfn)["replicas"]
+    root = folder.storage(copy["rse"])
+    away, empty = root.with_name("away"), root.with_name("empty")
+    root.rename(away)
+    root.mkdir()
+    shutil.chown(root, away.owner(), away.group())
+    try:
+        found = dpps("data", "audit", "--rse", copy["rse"], "--all", exit_code=7)
+    finally:
+        root.rename(empty)
+        away.rename(root)
+    assert found["error"]["code"] == "storage-absent"
+    assert not list(empty.iterdir())
+    events = dpps("data", "audit", "events")
+    assert [one for one in events if one["name"] == lfn and one["kind"] in ("lost", "declared-bad")] == []
+    again = dpps("data", "audit", "--rse", copy["rse"], "--all")
+    assert again["wrong"] == []
+    assert again["storages"][0]["files"] >= 1

@@ -198,7 +198,7 @@ def build_preservation(
         releases=SqlReleases(engine),
         states=SqlDatasetStates(engine),
         findings=findings,
-        listing=Survey(storage),
+        listing=Survey(storage, instance.vo),
         policy=PolicyInForce(policy_file(folder)),
         audit=AuditSettings(
             period=timedelta(days=settings.audit_period_days),

@@ -100,8 +100,16 @@ def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorag
         return storages_of(prefixes, None, None, storage_marks(folder))
     from dpps.adapters.storage.credentials import LocalTokens
 
-    tokens = LocalTokens(storage_issuer_key(folder), STORAGE_ISSUER, service, _scopes(service, instance.vo))
-    return storages_of(prefixes, storage_authority(folder).read_text(), tokens)
+    from dpps.adapters.storage.file_urls import MARK
+    from dpps.adapters.storage.marked import MarkedStorage
+
+    scopes = [*_scopes(service, instance.vo), f"storage.read:/{MARK}"]
+    tokens = LocalTokens(storage_issuer_key(folder), STORAGE_ISSUER, service, scopes)
+    storages = storages_of(prefixes, storage_authority(folder).read_text(), tokens)
+    known = {root.resolve(): mark for root, mark in storage_marks(folder).items()}
+    roots = {site.url_prefix: local_root(folder, instance, site) for site in instance.sites}
+    marks = {prefix: known[root] for prefix, root in roots.items() if is_server(prefix) and root in known}
+    return MarkedStorage(storages, marks)
 
 
 def local_root(folder: StateFolder, instance: Instance, site: SiteStorage) -> Path | None:

@@ -1,8 +1,9 @@
-"""Marks of the storages that are folders: without its mark a folder is not the storage.
+"""Marks of the storages whose folders are on this machine: without its mark a folder is not the storage.
 
 A file system that is not mounted leaves an empty folder behind, which can be written to and holds nothing.
 Taken for the storage it would swallow copies until the file system is back, and would have lost all others.
-Each folder holds a mark therefore, and the system remembers which.
+A server makes no difference: it serves the empty folder. Each folder holds a mark therefore, and the system
+remembers which.
 """
 
 from __future__ import annotations

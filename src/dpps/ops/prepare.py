@@ -71,17 +71,22 @@ def prepare(
             programs = within_reach(postgres_programs(folder.database), user, folder.programs)
             ensure_cluster(folder, programs, user)
         write_credentials(folder)
-        if instance.storage is StorageKind.POSIX:
-            mark_storages(folder, [folder.storage(one.rse) for one in instance.sites])
-        else:
-            for one in instance.sites:
-                # Servers without a port of ours are run by others: a test bed, a data centre.
-                if (server := instance.endpoints.get(service_name(one.rse))) is not None:
-                    ensure_server(folder, one.rse, port=server.port, vo=instance.vo)
+        _prepare_storages(folder, instance)
         write_rucio_configuration(instance, folder)
     except OSError as failure:
         raise _explained(failure, folder) from failure
     return instance
+
+
+def _prepare_storages(folder: StateFolder, instance: Instance) -> None:
+    if instance.storage is StorageKind.POSIX:
+        mark_storages(folder, [folder.storage(one.rse) for one in instance.sites])
+        return
+    for one in instance.sites:
+        # Servers without a port of ours are run by others: a test bed, a data centre.
+        if (server := instance.endpoints.get(service_name(one.rse))) is not None:
+            mark_storages(folder, [folder.storage(one.rse)])  # the server is given all that lies there
+            ensure_server(folder, one.rse, port=server.port, vo=instance.vo)
 
 
 def open_folder(folder: StateFolder, database_url: str | None = None) -> None:

@@ -17,22 +17,31 @@ _FILE_SCHEME = "file://"
 
 
 class Survey:
-    """Lists storages; of servers only what they list of themselves.
+    """Lists storages; of servers only what they list of themselves, below the folder of the VO.
 
     Parameters
     ----------
     storage : Storage
         Lists storages that are no file systems.
+    vo : str
+        First folder of all names: our credential opens no other one of a server.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, vo: str) -> None:
         self._storage = storage
+        self._vo = vo
         self._urls = FileUrls()
 
     def everything(self, url: str) -> Iterator[str]:
-        """Yield the URLs of all files below a URL, in order of names; none when it is absent."""
+        """Yield the URLs of all files below the root of a storage, by name; none when it is absent.
+
+        Parameters
+        ----------
+        url : str
+            URL prefix of the storage.
+        """
         if not url.startswith(_FILE_SCHEME):
-            yield from self._storage.list_files(url)
+            yield from self._storage.list_files(f"{url.rstrip('/')}/{self._vo}")
             return
         top = self._urls.path(url)
         if top.exists():

@@ -187,5 +187,5 @@ class StorageSurvey(Protocol):
     """Everything that lies at a storage, temporary names included."""
 
     def everything(self, url: str) -> Iterator[str]:
-        """Yield the URLs of all files below a URL, in order of names; none when it is absent."""
+        """Yield the URLs of all files below a storage's URL prefix, by name; none when it is absent."""
         ...
