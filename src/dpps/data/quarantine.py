@@ -8,9 +8,11 @@ the first step, the file is found wrong again; killed after the second, the next
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 _REASON = ".reason.json"
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK})
+"""What a file system without hard links says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,7 @@ def quarantine_file(handed: HandedFile, error: DppsError, now: datetime) -> Path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _write(facts, _identity(handed.trigger))
-        handed.path.rename(target)
+        _move(handed.path, target)
         _move_trigger(handed.trigger, target)
     except OSError as wrong:
         raise local_error(wrong, handed.path) from wrong
@@ -184,23 +188,51 @@ def release_quarantined(principal: Principal, root: Path, name: str) -> HandedFi
     authorize(principal, Action.RELEASE, name)
     file = _find(root, name)
     handed = HandedFile(root, trigger_of(root / file.handed))
-    if handed.path.exists(follow_symlinks=False):
-        raise Conflict(
-            f"{handed.path} was handed over again since {file.path} was quarantined",
-            code="quarantine-place-taken",
-            next_step=f"remove the quarantined file: dpps ingest quarantine release --discard {file.path}",
-            path=handed.path,
-        )
     try:
         handed.path.parent.mkdir(parents=True, exist_ok=True)
-        # The trigger first: killed in between, it waits for its file, and nothing is forgotten.
-        if not handed.trigger.exists(follow_symlinks=False):
+        _give_back(file, handed.path)
+        # Killed before this, it is in quarantine still, and released again.
+        with suppress(FileExistsError):
             handed.trigger.symlink_to(handed.path.name)
-        file.path.rename(handed.path)
+        file.path.unlink(missing_ok=True)
         _remove_company(file.path)
     except OSError as wrong:
         raise local_error(wrong, file.path) from wrong
     return handed
+
+
+def _give_back(file: QuarantinedFile, place: Path) -> None:
+    """Let a file appear where it was handed over, in place of none: a rename would replace another one.
+
+    On a file system without hard links a look comes before the rename; only there could another writer come
+    between the two.
+    """
+    try:
+        os.link(file.path, place, follow_symlinks=False)
+    except FileExistsError:
+        if not _is_same(file.path, place):
+            raise _taken(file, place) from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if place.exists(follow_symlinks=False):
+            raise _taken(file, place) from None
+        file.path.rename(place)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Tell whether two names are of one file: a release was killed after the first of its steps."""
+    return os.path.samestat(one.lstat(), other.lstat())
+
+
+def _taken(file: QuarantinedFile, place: Path) -> Conflict:
+    return Conflict(
+        f"{place} was handed over again since {file.path} was quarantined",
+        code="quarantine-place-taken",
+        next_step=f"remove the quarantined file: dpps ingest quarantine release --discard {file.path}",
+        path=place,
+        quarantined=file.path,
+    )
 
 
 def discard_quarantined(principal: Principal, root: Path, name: str) -> QuarantinedFile:
@@ -255,6 +287,13 @@ def _content(path: Path) -> FileContent | None:
 def _identity(trigger: Path) -> list[int]:
     status = trigger.lstat()
     return [status.st_ino, status.st_mtime_ns]
+
+
+def _move(path: Path, target: Path) -> None:
+    if target.exists(follow_symlinks=False) and _is_same(path, target):
+        path.unlink()  # a killed release has left both names, and a rename would do nothing
+    else:
+        path.rename(target)
 
 
 def _move_trigger(trigger: Path, target: Path) -> None:

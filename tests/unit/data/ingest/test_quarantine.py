@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,7 +32,7 @@ WRONG = DamagedFile("it is wrong", code="file-damaged", next_step="write it agai
 NOW = datetime(2026, 2, 14, 22, tzinfo=UTC)
 
 
-def interrupt(*_: object) -> None:
+def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -220,19 +223,68 @@ def test_a_reason_without_its_file_goes_when_the_mended_file_is_taken(
     assert list((archive.handover / INVALID).parent.iterdir()) == []
 
 
-def test_a_killed_release_is_repeated(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    damaged_raw(archive)
+def test_a_file_that_is_handed_over_during_a_release_is_not_replaced(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = damaged_raw(archive)
     archive.ingest()
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", interrupt)
+    place = archive.handover / INVALID
+    quarantined, link = place.read_bytes(), os.link
+
+    def come_first(*arguments: Any, **options: Any) -> None:
+        path.write_bytes(b"just handed over")
+        link(*arguments, **options)
+
+    monkeypatch.setattr(os, "link", come_first)
+    with pytest.raises(Conflict) as refused:
+        release_quarantined(archive.principal, archive.handover, RAW)
+    assert str(path) in refused.value.message
+    assert str(place) in refused.value.message
+    assert path.read_bytes() == b"just handed over"
+    assert not trigger_of(path).is_symlink(), "nobody has said that it is complete"
+    assert place.read_bytes() == quarantined
+    assert trigger_of(place).is_symlink()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_file_system_without_hard_links_is_released_to_as_well(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    path = damaged_raw(archive)
+    archive.ingest()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no links")
+
+    monkeypatch.setattr(os, "link", refuse)
+    if taken:
+        path.write_bytes(b"handed over since")
+        with pytest.raises(Conflict):
+            release_quarantined(archive.principal, archive.handover, RAW)
+        assert path.read_bytes() == b"handed over since"
+    else:
+        release_quarantined(archive.principal, archive.handover, RAW)
+        assert trigger_of(path).is_symlink()
+        assert not (archive.handover / INVALID).exists()
+
+
+@pytest.mark.parametrize("step", ["symlink_to", "unlink"])
+def test_a_release_that_was_killed_between_its_steps_leaves_one_file_in_the_end(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = damaged_raw(archive)
+    archive.ingest()
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, step, interrupt)
         with pytest.raises(KeyboardInterrupt):
             release_quarantined(archive.principal, archive.handover, RAW)
-    (waiting,) = archive.ingest()
-    assert waiting.error is not None
-    assert (waiting.outcome, waiting.error.code) == (IngestOutcome.WAITING, "handed-file-missing")
+    place = archive.handover / INVALID
+    assert path.samefile(place)
+    archive.ingest()  # where its trigger is there already it goes back, being as it was
     release_quarantined(archive.principal, archive.handover, RAW)
-    (result,) = archive.ingest()
-    assert result.outcome is IngestOutcome.QUARANTINED
+    assert path.exists()
+    assert trigger_of(path).is_symlink()
+    assert list(place.parent.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named_and_the_file_waits(
