@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,44 +16,14 @@ from dpps.composition.encryption import client_context
 from dpps.composition.job_storage import build_job_storage, job_storage_access
 from dpps.composition.storage import STORAGE_ISSUER, storage_authority, storage_issuer_key, storage_token
 from dpps.data.transfers.ports import TransferStorage
-from dpps.domain.errors import Conflict, InvalidInput, NotAuthorized, Unavailable
+from dpps.domain.errors import InvalidInput, NotAuthorized, Unavailable
 from dpps.ops.certificates import ensure_authority
-from dpps.testing.storage_contract import StorageContract, content_of
+from dpps.testing.server_storage_contract import RawServer, ServerStorageContract
+from dpps.testing.storage_contract import content_of
 from dpps.testing.xrootd_servers import XrootdServers
 from dpps.workload.context import StorageNeeds
 
 pytestmark = pytest.mark.xrootd
-
-
-@dataclass
-class RawServer:
-    """The folder that a server shows, looked at from the inside."""
-
-    root: Path
-    prefix: str
-
-    def put(self, name: str, data: bytes) -> str:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        owner = self.root.stat()
-        for made in (path, *path.parents[: len(Path(name).parts) - 1]):
-            os.chown(made, owner.st_uid, owner.st_gid)
-        return self.url(name)
-
-    def get(self, name: str) -> bytes | None:
-        path = self.root / name
-        return path.read_bytes() if path.exists() else None
-
-    def everything(self) -> set[str]:
-        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
-
-    def url(self, name: str) -> str:
-        return f"{self.prefix}/{name}"
-
-    def empty(self) -> None:
-        for path in self.root.iterdir():
-            shutil.rmtree(path)
 
 
 @pytest.fixture
@@ -65,7 +33,7 @@ def raw(xrootd_servers: XrootdServers) -> Iterator[RawServer]:
     raw.empty()
 
 
-class TestWebdavStorage(StorageContract):
+class TestWebdavStorage(ServerStorageContract):
     @pytest.fixture
     def storage(self, raw: RawServer, xrootd_servers: XrootdServers) -> TransferStorage:
         return xrootd_servers.storage()
@@ -87,19 +55,6 @@ class TestWebdavStorage(StorageContract):
     ) -> None:
         with pytest.raises(InvalidInput):
             storage.size_bytes(url.format(server=xrootd_servers.prefix("NEAR").removeprefix("https://")))
-
-    def test_a_folder_is_no_file(self, storage: TransferStorage, raw: RawServer) -> None:
-        raw.put("ctao/dpps/a.dat", b"x")
-        for act in (storage.size_bytes, storage.delete):
-            with pytest.raises(Conflict):
-                act(raw.url("ctao/dpps"))
-        assert raw.everything() == {"ctao/dpps/a.dat"}
-
-    def test_temporary_names_are_not_listed(self, storage: TransferStorage, raw: RawServer) -> None:
-        url = raw.put("ctao/dpps/a.dat", b"x")
-        raw.put("ctao/dpps/.dpps-token", b"half")
-
-        assert list(storage.list_files(raw.url("ctao"))) == [url]
 
 
 def test_rotten_bytes_are_found_though_the_server_remembers_a_checksum(

@@ -16,6 +16,7 @@ from dpps.data.transfers.mover import Abandoned, transfer
 from dpps.data.transfers.ports import TransferStorage
 from dpps.data.transfers.records import Claim, FileRequest, Settlement
 from dpps.data.transfers.states import FileState
+from dpps.ops import xrootd
 from dpps.testing.xrootd_servers import XrootdServers
 
 pytestmark = pytest.mark.xrootd
@@ -28,10 +29,16 @@ def proceed() -> None:
 
 
 @pytest.fixture
-def source(xrootd_servers: XrootdServers, tmp_path: Path) -> Iterator[str]:
+def scheme() -> str:
+    """What the storages are asked in, where a test does not say."""
+    return "https"
+
+
+@pytest.fixture
+def source(xrootd_servers: XrootdServers, tmp_path: Path, scheme: str) -> Iterator[str]:
     storage = xrootd_servers.storage()
     (tmp_path / "a.dat").write_bytes(_DATA)
-    url = f"{xrootd_servers.prefix('NEAR')}/ctao/acada/a.dat"
+    url = f"{xrootd_servers.prefix('NEAR', scheme)}/ctao/acada/a.dat"
     storage.upload(tmp_path / "a.dat", url)
     yield url
     for rse in ("NEAR", "FAR"):
@@ -40,10 +47,10 @@ def source(xrootd_servers: XrootdServers, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def claim(source: str, xrootd_servers: XrootdServers) -> Claim:
+def claim(source: str, xrootd_servers: XrootdServers, scheme: str) -> Claim:
     request = FileRequest(
         sources=(source,),
-        destination=f"{xrootd_servers.prefix('FAR')}/ctao/acada/deep/er/a.dat",
+        destination=f"{xrootd_servers.prefix('FAR', scheme)}/ctao/acada/deep/er/a.dat",
         checksum=f"ADLER32:{zlib.adler32(_DATA):08x}",
         size_bytes=len(_DATA),
     )
@@ -90,6 +97,37 @@ def test_the_destination_fetches_the_file(claim: Claim, xrootd_servers: XrootdSe
     assert (again.state, again.reason) == (FileState.FINISHED, "the destination held these bytes already")
 
 
+@pytest.mark.parametrize("scheme", ["root"])
+def test_xrootd_has_a_third_party_copy_of_its_own(claim: Claim, xrootd_servers: XrootdServers) -> None:
+    settlement = run(claim, xrootd_servers)
+
+    assert settlement.state is FileState.FINISHED, settlement
+    assert (xrootd_servers.raw("FAR") / "ctao/acada/deep/er/a.dat").read_bytes() == _DATA
+    storage, destination = xrootd_servers.storage(), claim.request.destination
+    read, _ = storage.copy_aside(claim.source, destination, "2", proceed)
+    storage.discard(destination, "2")
+    assert read is None, "the bytes came through this process"
+
+
+def test_what_https_cannot_copy_goes_over_xrootds_protocol(
+    claim: Claim, xrootd_servers: XrootdServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = xrootd._CONFIGURATION.replace("http.exthandler xrdtpc libXrdHttpTPC.so\n", "")
+    xrootd_servers.stop("FAR")
+    with monkeypatch.context() as patched:
+        patched.setattr(xrootd, "_CONFIGURATION", without)
+        xrootd_servers.start("FAR")
+    try:
+        settlement = run(claim, xrootd_servers)
+    finally:
+        xrootd_servers.stop("FAR")
+        xrootd_servers.start("FAR")
+
+    assert settlement.state is FileState.FINISHED, settlement
+    (copy,) = everything(xrootd_servers, "FAR")
+    assert copy.read_bytes() == _DATA
+
+
 def test_a_leftover_of_the_same_claim_does_no_harm(claim: Claim, xrootd_servers: XrootdServers) -> None:
     storage = xrootd_servers.storage()
     storage.copy_aside(claim.source, claim.request.destination, claim.token(), proceed)
@@ -119,6 +157,7 @@ def test_without_a_checksum_the_source_is_read(claim: Claim, xrootd_servers: Xro
     assert run(new_claim(request), xrootd_servers).state is FileState.FINISHED
 
 
+@pytest.mark.parametrize("scheme", ["https", "root"])
 def test_a_missing_source_is_named(claim: Claim, xrootd_servers: XrootdServers) -> None:
     xrootd_servers.storage().delete(claim.source)
 
@@ -138,6 +177,7 @@ def test_a_job_may_not_copy_into_the_archive(claim: Claim, xrootd_servers: Xroot
 
 
 @pytest.mark.parametrize("rse", ["NEAR", "FAR"])
+@pytest.mark.parametrize("scheme", ["https", "root"])
 def test_a_server_that_is_down_is_a_matter_of_the_network(
     claim: Claim, xrootd_servers: XrootdServers, rse: str
 ) -> None:
@@ -154,6 +194,7 @@ def test_a_server_that_is_down_is_a_matter_of_the_network(
     assert run(claim, xrootd_servers).state is FileState.FINISHED
 
 
+@pytest.mark.parametrize("scheme", ["https", "root"])
 def test_a_canceled_copy_stops_and_leaves_nothing(claim: Claim, xrootd_servers: XrootdServers) -> None:
     path = xrootd_servers.raw("NEAR") / "ctao/acada/a.dat"
     with path.open("r+b") as stream:

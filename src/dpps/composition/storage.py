@@ -13,6 +13,7 @@ from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from dpps.adapters.storage.by_scheme import StreamedStorage
     from dpps.adapters.storage.credentials import Credentials
 
 __all__ = [
@@ -97,15 +98,16 @@ def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorag
     instance = Instance.load(folder)
     prefixes = [site.url_prefix for site in instance.sites]
     if not any(map(is_server, prefixes)):
-        return storages_of(prefixes, None, None, storage_marks(folder))
+        return storages_of(prefixes, None, None, marks=storage_marks(folder))
     from dpps.adapters.storage.credentials import LocalTokens
-
     from dpps.adapters.storage.file_urls import MARK
     from dpps.adapters.storage.marked import MarkedStorage
 
     scopes = [*_scopes(service, instance.vo), f"storage.read:/{MARK}"]
     tokens = LocalTokens(storage_issuer_key(folder), STORAGE_ISSUER, service, scopes)
-    storages = storages_of(prefixes, storage_authority(folder).read_text(), tokens)
+    storages = storages_of(
+        prefixes, storage_authority(folder).read_text(), tokens, trusted=folder.certificates / "trusted"
+    )
     known = {root.resolve(): mark for root, mark in storage_marks(folder).items()}
     roots = {site.url_prefix: local_root(folder, instance, site) for site in instance.sites}
     marks = {prefix: known[root] for prefix, root in roots.items() if is_server(prefix) and root in known}
@@ -178,6 +180,8 @@ def storages_of(
     prefixes: Sequence[str],
     authority: str | None,
     credentials: Credentials | None,
+    *,
+    trusted: Path | None = None,
     marks: Mapping[Path, str] | None = None,
 ) -> TransferStorage:
     """Return access to storages with a credential.
@@ -190,6 +194,9 @@ def storages_of(
         Certificate (PEM) of the authority that servers must be certified by; None where there are none.
     credentials : Credentials or None
         What is shown to servers.
+    trusted : pathlib.Path, optional
+        Folder with that authority's certificate under the hash of its name, as XRootD's programs want it;
+        without it there is no ``root://``.
     marks : mapping, optional
         What says that a folder is the storage, and not the empty place where it should be mounted.
     """
@@ -200,10 +207,19 @@ def storages_of(
     posix = PosixStorage(roots, marks)
     if authority is None or credentials is None:
         return posix
+    from dpps.adapters.storage import webdav, xrootd
+    from dpps.adapters.storage.second_protocol import SecondProtocol
+    from dpps.adapters.storage.server_storage import ServerStorage
     from dpps.adapters.storage.server_urls import server_of
-    from dpps.adapters.storage.webdav import WebdavStorage
     from dpps.adapters.storage.webdav_client import WebdavClient
+    from dpps.adapters.storage.xrootd_programs import XrootdPrograms
 
     servers = [server_of(one) for one in prefixes if is_server(one)]
-    webdav = WebdavStorage(WebdavClient(authority, credentials), servers)
-    return StorageByScheme({"file": posix, "davs": webdav, "https": webdav})
+    https = ServerStorage(
+        webdav.WebdavProtocol(WebdavClient(authority, credentials)), webdav.SCHEMES, servers
+    )
+    kinds: dict[str, StreamedStorage] = {"file": posix, **dict.fromkeys(webdav.SCHEMES, https)}
+    if trusted is None:
+        return StorageByScheme(kinds)
+    root = ServerStorage(xrootd.XrootdProtocol(XrootdPrograms(trusted), credentials), xrootd.SCHEMES, servers)
+    return SecondProtocol({**kinds, **dict.fromkeys(xrootd.SCHEMES, root)})

@@ -21,13 +21,27 @@ from dpps.domain.errors import NotAuthorized
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey
 
-__all__ = ["ANY_AUDIENCE", "Credentials", "GivenTokens", "LocalTokens", "audience_of", "mint_token"]
+__all__ = ["ANY_AUDIENCE", "Credentials", "GivenTokens", "LocalTokens", "Place", "audience_of", "mint_token"]
 
 ANY_AUDIENCE: Final = "https://wlcg.cern.ch/jwt/v1/any"
 """The profile's word for any storage; only for tokens that a person asks for."""
 _PROFILE: Final = "1.0"
 _BACKDATED_SECONDS: Final = 60
 """Clocks of two machines may differ by so much."""
+
+
+class Place(Protocol):
+    """A path on a server."""
+
+    @property
+    def server(self) -> str:
+        """``host:port``."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Absolute path."""
+        ...
 
 
 class Credentials(Protocol):
@@ -44,6 +58,19 @@ class Credentials(Protocol):
         ------
         NotAuthorized
             When no such token can be made: a token that opens more is never handed on.
+        """
+        ...
+
+    def for_copy(self, source: Place, destination: Place) -> str:
+        """Return a token with which one server can read one path and another can take it under one name.
+
+        XRootD's own third-party copy shows one token to both: it means these two servers and these two
+        paths, and nothing else.
+
+        Raises
+        ------
+        NotAuthorized
+            As `for_reader`.
         """
         ...
 
@@ -66,13 +93,21 @@ class GivenTokens:
 
     def for_reader(self, server: str, path: str) -> str:
         """Refuse: a token cannot be narrowed by its holder."""
-        raise NotAuthorized(
-            f"the tokens given for {server} open more than {path}, and are handed to no other server",
-            code="token-not-delegable",
-            next_step="let the transfer service copy it, or download and upload it",
-            server=server,
-            path=path,
-        )
+        raise _not_delegable(server, path)
+
+    def for_copy(self, source: Place, destination: Place) -> str:
+        """Refuse, likewise."""
+        raise _not_delegable(source.server, source.path)
+
+
+def _not_delegable(server: str, path: str) -> NotAuthorized:
+    return NotAuthorized(
+        f"the tokens given for {server} open more than {path}, and are handed to no other server",
+        code="token-not-delegable",
+        next_step="let the transfer service copy it, or download and upload it",
+        server=server,
+        path=path,
+    )
 
 
 def mint_token(
@@ -109,7 +144,7 @@ def mint_token(
     claims = _Claims(
         issuer=issuer,
         subject=subject,
-        audience=audience,
+        audiences=(audience,),
         scopes=tuple(scopes),
         lifetime_seconds=lifetime_seconds,
     )
@@ -120,7 +155,7 @@ def mint_token(
 class _Claims:
     issuer: str
     subject: str
-    audience: str
+    audiences: tuple[str, ...]
     scopes: tuple[str, ...]
     lifetime_seconds: int
 
@@ -133,7 +168,7 @@ def _sign(key: ECKey, claims: _Claims, now_seconds: float) -> str:
         "wlcg.ver": _PROFILE,
         "iss": claims.issuer,
         "sub": claims.subject,
-        "aud": claims.audience,
+        "aud": claims.audiences[0] if len(claims.audiences) == 1 else list(claims.audiences),
         "scope": " ".join(claims.scopes),
         "iat": now,
         "nbf": now - _BACKDATED_SECONDS,
@@ -178,7 +213,7 @@ class LocalTokens:
         self._claims = _Claims(
             issuer=issuer,
             subject=subject,
-            audience=ANY_AUDIENCE,
+            audiences=(ANY_AUDIENCE,),
             scopes=tuple(scopes),
             lifetime_seconds=lifetime_seconds,
         )
@@ -194,13 +229,21 @@ class LocalTokens:
             made_at, token = self._current.get(server, (math.inf, ""))
             # A clock that was set back makes a new one too: servers refuse tokens of the future.
             if not 0 <= now - made_at < fresh_seconds:
-                made_at, token = now, self._sign(server, self._claims.scopes, now)
+                made_at, token = now, self._sign((server,), self._claims.scopes, now)
                 self._current[server] = (made_at, token)
             return token
 
     def for_reader(self, server: str, path: str) -> str:
         """Return a token that opens one path of one server for reading."""
-        return self._sign(server, (f"storage.read:{path}",), self._clock())
+        return self._sign((server,), (f"storage.read:{path}",), self._clock())
 
-    def _sign(self, server: str, scopes: tuple[str, ...], now: float) -> str:
-        return _sign(self._key, replace(self._claims, audience=audience_of(server), scopes=scopes), now)
+    def for_copy(self, source: Place, destination: Place) -> str:
+        """Return a token that reads one path of one server and writes one path of another."""
+        # A server looks at what it has just taken, so writing goes with reading.
+        rights = (f"read:{source.path}", f"read:{destination.path}", f"modify:{destination.path}")
+        scopes = tuple(f"storage.{right}" for right in rights)
+        return self._sign((source.server, destination.server), scopes, self._clock())
+
+    def _sign(self, servers: Sequence[str], scopes: tuple[str, ...], now: float) -> str:
+        audiences = tuple(map(audience_of, servers))
+        return _sign(self._key, replace(self._claims, audiences=audiences, scopes=scopes), now)

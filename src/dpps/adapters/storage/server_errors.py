@@ -107,13 +107,16 @@ _BY_WORDS: Final[tuple[tuple[str, _Meaning], ...]] = (
     ("not a directory", _NOT_A_FILE),
     ("file name too long", _NAME),
     ("certificate", _UNTRUSTED),
+    ("tls error", _UNTRUSTED),
+    ("auth failed", _DENIED),
     ("resolve host", _NO_ANSWER),
     ("connect", _NO_ANSWER),
     ("timed out", _BROKEN),
+    ("expired", _BROKEN),
     ("timeout", _BROKEN),
     ("stalled", _BROKEN),
 )
-"""What servers and programs write (``strerror`` and libcurl), where a number says too little."""
+"""What servers and programs write (``strerror``, libcurl, XRootD), where a number says too little."""
 
 TRANSPORT_MEANINGS: Final[dict[type[httpx.HTTPError], _Meaning]] = {
     httpx.ConnectTimeout: _NO_ANSWER,

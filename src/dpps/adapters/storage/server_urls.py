@@ -36,6 +36,16 @@ class Address:
         return f"https://{self.server}{quote(self.path, safe='/~:+=@,!$()*;[]')}"
 
     @property
+    def roots(self) -> str:
+        """Address for XRootD's own protocol, with TLS from the first byte."""
+        return f"roots://{self.server}/{self.path}"
+
+    @property
+    def root(self) -> str:
+        """Address of the server as the caller writes it, which paths follow."""
+        return f"{self.scheme}://{self.server}" + ("/" if self.scheme.startswith("root") else "")
+
+    @property
     def folder(self) -> str:
         """Path of the folder that holds it."""
         return self.path.rpartition("/")[0]

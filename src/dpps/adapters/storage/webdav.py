@@ -1,227 +1,68 @@
-"""Storage behind HTTPS with WebDAV and third-party copy, ``davs://host:port/…``."""
+"""HTTPS with WebDAV and third-party copy, ``davs://host:port/…``, as a protocol of storage servers."""
 
 from __future__ import annotations
 
 import re
-import uuid
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from dpps.adapters.storage.byte_streams import CHUNK_BYTES, open_local, write_chunks
-from dpps.adapters.storage.server_urls import TEMPORARY_PREFIX, Address, ServerUrls
+from dpps.adapters.storage.byte_streams import CHUNK_BYTES
+from dpps.adapters.storage.server_protocol import Entry
+from dpps.adapters.storage.server_urls import Address
 from dpps.adapters.storage.third_party_copy import pull
 from dpps.adapters.storage.webdav_client import WebdavClient
-from dpps.adapters.storage.webdav_listing import Entry, read_listing
-from dpps.domain.errors import Conflict, DamagedFile, DppsError, NotFound, Unavailable
+from dpps.adapters.storage.webdav_listing import read_listing
+from dpps.domain.errors import Unavailable
 from dpps.domain.files import FileContent
 
-__all__ = ["WebdavStorage"]
+__all__ = ["SCHEMES", "WebdavProtocol"]
 
 SCHEMES: Final = ("davs", "https")
 _ADLER32: Final = re.compile(r"(?i)\badler32=([0-9a-f]{1,8})\b")
 _MISSING: Final = frozenset({404})
-_FOLDERS_REMEMBERED: Final = 10_000
+_EXISTS: Final = frozenset({405})
 
 
-class WebdavStorage:
-    """Files on storage servers; implements ``Storage`` and the mover's ``TransferStorage``.
-
-    A file appears under its name complete and checked, or not at all. Where bytes have just been written
-    under a temporary name of our own, the server reads them and tells their checksum; `read_back` of a
-    published file fetches every byte, since servers remember checksums of files that have rotted since.
+class WebdavProtocol:
+    """Requests over HTTPS; implements ``ServerProtocol``.
 
     Parameters
     ----------
     client : WebdavClient
         Connections and credential.
-    servers : sequence of str
-        ``host:port`` of the storage elements.
     """
 
-    def __init__(self, client: WebdavClient, servers: Sequence[str]) -> None:
+    def __init__(self, client: WebdavClient) -> None:
         self._client = client
-        self._urls = ServerUrls(SCHEMES, servers)
-        self._made: set[tuple[str, str]] = set()
 
-    def size_bytes(self, url: str) -> int | None:
-        """Return the size, or None when nothing is there."""
-        return self._size_bytes(self._urls.address(url))
-
-    def read_back(self, url: str) -> FileContent:
-        """Fetch the whole file and return its size and checksum."""
-        size_bytes, checksum = 0, zlib.adler32(b"")
-        for chunk in self.read_chunks(url):
-            size_bytes += len(chunk)
-            checksum = zlib.adler32(chunk, checksum)
-        return FileContent(size_bytes=size_bytes, adler32=f"{checksum:08x}")
-
-    def read_chunks(self, url: str) -> Iterator[bytes]:
-        """Yield the bytes of a file, to its end.
-
-        Raises
-        ------
-        NotFound, Unavailable
-            When it is absent, or breaks off.
-        """
-        address = self._urls.address(url)
-        with self._client.stream("GET", address) as answer:
-            yield from answer.iter_raw(CHUNK_BYTES)
-
-    def download(self, url: str, path: Path) -> FileContent:
-        """Copy to a local path (temporary name, then rename); return what was read."""
-        return write_chunks(path, self.read_chunks(url))
-
-    def upload(self, path: Path, url: str) -> FileContent:
-        """Copy from a local path (temporary name, then rename); return what was read back."""
-        token = uuid.uuid4().hex
-        try:
-            with open_local(path) as (chunks, size_bytes):
-                written = self.write_aside(url, token, chunks, size_bytes)
-            self.publish(url, token)
-        except BaseException as error:
-            self._discard_after(error, url, token)
-            raise
-        return written
-
-    def write_aside(self, url: str, token: str, chunks: Iterable[bytes], size_bytes: int) -> FileContent:
-        """Write bytes under a temporary name; return what was read back.
-
-        Parameters
-        ----------
-        url : str
-            The final name, which is not touched.
-        token : str
-            Owner of the temporary name.
-        chunks : iterable of bytes
-            The content.
-        size_bytes : int
-            Its length, which HTTP tells first.
-
-        Raises
-        ------
-        DamagedFile
-            When other bytes were read back than written.
-        """
-        temporary = self._urls.address(url).beside(token)
-        # Asked first, so that a refusal is told in words: a server breaks off an upload that it refuses.
-        self._make_folder(temporary)
-        counted = _Counted(chunks)
-        self._client.request(
-            "PUT", temporary, headers={"Content-Length": str(size_bytes)}, content=counted.pieces()
-        )
-        written = self._fresh_content(temporary)
-        if written != counted.content:
-            raise DamagedFile(
-                f"{url} was not written as it was read: {written} instead of {counted.content}",
-                code="copy-damaged",
-                next_step="try again; if it happens again check memory and disk of both machines",
-                retryable=True,
-                url=url,
-            )
-        return written
-
-    def rename(self, source_url: str, destination_url: str) -> None:
-        """Move within one storage; when only the destination exists this was done before, and is no error.
-
-        WebDAV of XRootD replaces what has the name, so a look comes before the move: only between the two
-        could another writer come.
-
-        Raises
-        ------
-        NotFound
-            When neither exists.
-        Conflict
-            When another file has the destination's name; it is left as it is.
-        """
-        source, destination = self._urls.address(source_url), self._urls.address(destination_url)
-        there = self._size_bytes(destination) is not None
-        if self._size_bytes(source) is None:
-            if there:
-                return
-            raise NotFound(
-                f"there is no file {source_url} to rename",
-                code="file-missing",
-                next_step="check the name, or restore a copy",
-                url=source_url,
-            )
-        if there:
-            raise Conflict(
-                f"{destination_url} exists already",
-                code="destination-exists",
-                next_step="compare the two files and delete the wrong one",
-                url=destination_url,
-            )
-        self._make_folder(destination)
-        self._move(source, destination)
-
-    def delete(self, url: str) -> None:
-        """Remove; absent is no error."""
-        self._delete(self._urls.address(url))
-
-    def list_files(self, url: str) -> Iterator[str]:
-        """Yield the URLs of all complete files below a URL, in order of names; none when it is absent."""
-        address = self._urls.address(url)
-        root = f"{address.scheme}://{address.server}"
-        folders = [address.path]
-        while folders:
-            found = self._entries(address.at(folders.pop()), depth=1)
-            yield from (root + entry.path for entry in found if _is_complete(entry))
-            folders.extend(entry.path for entry in reversed(found) if entry.is_folder)
-
-    def copy_aside(
-        self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]
-    ) -> tuple[FileContent | None, FileContent]:
-        """Let the destination fetch a copy under a temporary name; return what its server read there.
-
-        Nothing is known of the source but that its server sent everything.
-        """
-        source, destination = self._urls.address(source_url), self._urls.address(destination_url)
-        temporary = destination.beside(token)
-        self._make_folder(temporary)
-        try:
-            pull(self._client, source, temporary, proceed)
-        except NotFound as missing:
-            if missing.identifiers.get("url") != destination_url:
-                raise
-            # Somebody has removed the folder since we made it.
-            self._made.clear()
-            self._make_folder(temporary)
-            pull(self._client, source, temporary, proceed)
-        proceed()
-        return None, self._fresh_content(temporary)
-
-    def publish(self, destination_url: str, token: str) -> None:
-        """Give the copy its final name, in place of any file that has it."""
-        destination = self._urls.address(destination_url)
-        self._move(destination.beside(token), destination)
-
-    def discard(self, destination_url: str, token: str) -> None:
-        """Remove what was written aside under this token; absent is no error."""
-        self._delete(self._urls.address(destination_url).beside(token))
-
-    def _size_bytes(self, address: Address) -> int | None:
-        headers = {"Depth": "0"}
-        answer = self._client.request("PROPFIND", address, headers=headers, accept=_MISSING)
+    def entry(self, address: Address) -> Entry | None:
+        """Return what is there; None when nothing is."""
+        answer = self._client.request("PROPFIND", address, headers={"Depth": "0"}, accept=_MISSING)
         if answer.status_code in _MISSING:
             return None
-        entry = next(iter(read_listing(answer.content, address.url)), None)
-        if entry is None or entry.is_folder:
-            raise _not_a_file(address.url)
-        return entry.size_bytes
+        found = next(iter(read_listing(answer.content, address.url)), None)
+        # A server that describes nothing where it says that something is: no file of ours.
+        return found or Entry(path=address.path, size_bytes=0, is_folder=True)
 
-    def _entries(self, folder: Address, *, depth: int) -> list[Entry]:
-        headers = {"Depth": str(depth)}
-        answer = self._client.request("PROPFIND", folder, headers=headers, accept=_MISSING)
+    def entries(self, folder: Address) -> list[Entry]:
+        """Return what lies directly in a folder; nothing when it is absent."""
+        answer = self._client.request("PROPFIND", folder, headers={"Depth": "1"}, accept=_MISSING)
         if answer.status_code in _MISSING:
             return []
         entries = read_listing(answer.content, folder.url)
-        return sorted(
-            (one for one in entries if one.path != folder.path or not one.is_folder), key=lambda e: e.path
-        )
+        return [one for one in entries if one.path != folder.path or not one.is_folder]
 
-    def _fresh_content(self, address: Address) -> FileContent:
+    def read(self, address: Address) -> Iterator[bytes]:
+        """Yield the bytes of a file to its end."""
+        with self._client.stream("GET", address) as answer:
+            yield from answer.iter_raw(CHUNK_BYTES)
+
+    def write(self, address: Address, chunks: Iterable[bytes], size_bytes: int) -> None:
+        """Write a file, in place of one that has the name; HTTP tells its length first."""
+        headers = {"Content-Length": str(size_bytes)}
+        self._client.request("PUT", address, headers=headers, content=iter(chunks))
+
+    def fresh_content(self, address: Address) -> FileContent:
         """Return size and checksum that the server reads of a file that was written a moment ago."""
         answer = self._client.request("HEAD", address, headers={"Want-Digest": "adler32"})
         digest = _ADLER32.search(answer.headers.get("digest", ""))
@@ -237,64 +78,19 @@ class WebdavStorage:
             size_bytes=int(answer.headers["content-length"]), adler32=digest[1].lower().zfill(8)
         )
 
-    def _make_folder(self, address: Address) -> None:
-        """Make the folders above; the server makes all that are missing, and is silent about those there."""
-        folder = (address.server, address.folder)
-        if folder not in self._made:
-            self._client.request("MKCOL", address.at(address.folder), accept=frozenset({405}))
-            if len(self._made) >= _FOLDERS_REMEMBERED:
-                self._made.clear()
-            self._made.add(folder)
+    def make_folder(self, folder: Address) -> None:
+        """Make a folder; the server makes those above too."""
+        self._client.request("MKCOL", folder, accept=_EXISTS)
 
-    def _move(self, source: Address, destination: Address) -> None:
+    def move(self, source: Address, destination: Address) -> None:
+        """Rename on one server, in place of a file that has the name."""
         headers = {"Destination": destination.https, "Overwrite": "T"}
-        try:
-            self._client.request("MOVE", source, headers=headers)
-        except Unavailable:
-            # The answer may have been lost, not the request.
-            if self._size_bytes(source) is not None or self._size_bytes(destination) is None:
-                raise
+        self._client.request("MOVE", source, headers=headers)
 
-    def _delete(self, address: Address) -> None:
-        """Remove a file; the server would remove an empty folder too, so a look comes first."""
-        if self._size_bytes(address) is not None:
-            self._client.request("DELETE", address, accept=_MISSING)
+    def remove(self, address: Address) -> None:
+        """Remove a file; absent is no error."""
+        self._client.request("DELETE", address, accept=_MISSING)
 
-    def _discard_after(self, error: BaseException, url: str, token: str) -> None:
-        """Remove a leftover while an error is on its way, which says more than a second one."""
-        try:
-            self.discard(url, token)
-        except DppsError as left:
-            error.add_note(f"what was written may be left under the name {token}: {left.message}")
-
-
-class _Counted:
-    """Counts and checksums chunks as they pass."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = chunks
-        self._size_bytes = 0
-        self._checksum = zlib.adler32(b"")
-
-    def pieces(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self._size_bytes += len(chunk)
-            self._checksum = zlib.adler32(chunk, self._checksum)
-            yield chunk
-
-    @property
-    def content(self) -> FileContent:
-        return FileContent(size_bytes=self._size_bytes, adler32=f"{self._checksum:08x}")
-
-
-def _is_complete(entry: Entry) -> bool:
-    return not entry.is_folder and not entry.path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
-
-
-def _not_a_file(url: str) -> Conflict:
-    return Conflict(
-        f"{url} is a folder, not a file",
-        code="storage-not-a-file",
-        next_step="move it out of the way",
-        url=url,
-    )
+    def pull(self, source: Address, destination: Address, proceed: Callable[[], None]) -> None:
+        """Let the destination's server fetch a file from the source's; what ``proceed`` raises ends it."""
+        pull(self._client, source, destination, proceed)

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 
+from dpps.adapters.storage.server_protocol import Entry
 from dpps.domain.errors import Unavailable
 
-__all__ = ["Entry", "read_listing"]
+__all__ = ["read_listing"]
 
 _DAV: Final = "{DAV:}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One file or folder."""
-
-    path: str
-    """Absolute path on the server."""
-    size_bytes: int
-    is_folder: bool
 
 
 def read_listing(document: bytes, url: str) -> list[Entry]:
