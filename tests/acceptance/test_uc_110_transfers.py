@@ -129,12 +129,15 @@ def test_unknown_names_and_refused_hand_overs_are_explained(
     cut.write_bytes(cut.read_bytes()[:-2000])
     announce(cut)
 
-    def refused() -> dict[str, Any] | None:
-        found: dict[str, Any] = dpps("data", "why", f"/{raw_name(obs_id)}")
-        return found if "handover-refused" in codes(found) else None
+    handover = str(running_system.folder.handover)
 
-    explained = wait_for(refused, "the refusal")
+    def quarantined() -> bool:
+        return any(cut.name in one["path"] for one in dpps("ingest", "quarantine", "list", handover))
+
+    wait_for(quarantined, "the quarantine")
+    explained = dpps("data", "why", f"/{raw_name(obs_id)}")
     (finding,) = explained["findings"]
+    assert finding["code"] == "handover-refused"
     assert cut.name in finding["fact"]
     assert finding["cause"]
     assert finding["next"]
