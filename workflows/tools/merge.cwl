@@ -2,7 +2,7 @@ cwlVersion: v1.2
 class: CommandLineTool
 label: Merge event files
 doc: Run `ctapipe-merge` on files of the same data level.
-baseCommand: ctapipe-merge
+baseCommand: [dpps-datapipe, merge]
 inputs:
   output_filename:
     type: string
@@ -28,3 +28,4 @@ outputs:
   provenance_log:
     type: File
     outputBinding: {glob: $(inputs.provenance_log_filename)}
+temporaryFailCodes: [100]

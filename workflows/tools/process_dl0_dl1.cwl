@@ -55,7 +55,7 @@ requirements:
       CTAPIPE_IO_ZFITS_NO_SERVICE_DATA: "1"
       # A file that ends too early is an error, not a shorter product.
       PYTHONWARNINGS: "error:File seems to be truncated:UserWarning"
-baseCommand: ctapipe-process
+baseCommand: [dpps-datapipe, process]
 arguments:
   - --no-write-showers
   - valueFrom: >-
@@ -105,3 +105,4 @@ outputs:
   provenance_log:
     type: File
     outputBinding: {glob: $(inputs.provenance_log_filename)}
+temporaryFailCodes: [100]

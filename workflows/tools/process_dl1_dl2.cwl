@@ -8,7 +8,7 @@ requirements:
   EnvVarRequirement:
     envDef:
       CTAPIPE_IO_ZFITS_NO_SERVICE_DATA: "1"
-baseCommand: ctapipe-process
+baseCommand: [dpps-datapipe, process]
 arguments:
   - --no-write-images
   - --no-write-parameters
@@ -38,3 +38,4 @@ outputs:
   provenance_log:
     type: File
     outputBinding: {glob: $(inputs.provenance_log_filename)}
+temporaryFailCodes: [100]

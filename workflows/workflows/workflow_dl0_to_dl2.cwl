@@ -27,6 +27,12 @@ outputs:
   dl2:
     type: File
     outputSource: process_dl1_dl2/dl2
+  dl1_provenance_log:
+    type: File
+    outputSource: process_dl0_dl1/provenance_log
+  dl2_provenance_log:
+    type: File
+    outputSource: process_dl1_dl2/provenance_log
 steps:
   process_dl0_dl1:
     run: ../tools/process_dl0_dl1.cwl

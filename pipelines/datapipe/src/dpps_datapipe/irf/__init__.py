@@ -1,0 +1,1 @@
+"""Instrument response: read, checked, made, drawn."""

@@ -1,0 +1,109 @@
+"""``ctapipe-compute-irf``, which refuses a response that its simulations cannot bear."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from astropy import units as u
+from astropy.io import fits
+from ctapipe.core.traits import Unicode
+from ctapipe.io import TableLoader
+from ctapipe.tools.compute_irf import IrfTool
+
+from dpps_datapipe.errors import InsufficientStatistics
+from dpps_datapipe.irf.check import check_response
+from dpps_datapipe.irf.command import refusal
+from dpps_datapipe.irf.findings import Limits
+from dpps_datapipe.irf.limits import IrfLimits
+from dpps_datapipe.irf.reading import responses_of
+from dpps_datapipe.irf.statistics import (
+    SimulatedPoint,
+    count_showers,
+    simulated_point,
+    statistics_hdu,
+)
+
+__all__ = ["CheckedIrfTool"]
+
+
+class CheckedIrfTool(IrfTool):
+    """Compute a response and refuse to write it where its statistics do not bear it.
+
+    The stock tool, with its configuration (section ``IrfTool``), and:
+    a HDU ``STATISTICS`` with the showers behind each bin; the point of the
+    simulation (``ZEN_PNT``, ``AZ_PNT``, ``B_DEC``, ``B_INC``) and the claimed
+    range (``LO_THRES``, ``HI_THRES``, ``OFFSMAX``) in the headers; the checks of
+    ``dpps-datapipe check-irf`` before anything is written.
+    """
+
+    name = "dpps-datapipe-compute-irf"
+
+    event_type = Unicode(
+        default_value="", help="Name of the event type that the quality criteria select; for the headers."
+    ).tag(config=True)
+
+    aliases: ClassVar = {**IrfTool.aliases, "event-type": "CheckedIrfTool.event_type"}
+    classes: ClassVar = [*IrfTool.classes, IrfLimits]
+
+    def setup(self) -> None:
+        """Prepare the stock tool and the limits."""
+        super().setup()
+        configured = IrfLimits(parent=self)
+        self.refuses = configured.refuse
+        self.limits: Limits = configured.of(self.opt_result.valid_energy)
+
+    def _point(self) -> SimulatedPoint:
+        with TableLoader(self.gamma_file, parent=self) as loader:
+            return simulated_point(loader.read_simulation_configuration())
+
+    def start(self) -> None:
+        """Compute the response and what it rests on.
+
+        Raises
+        ------
+        InsufficientStatistics
+            If no gamma passes the selection.
+        """
+        super().start()
+        selected = self.signal_events[self.signal_events["selected"]]
+        if len(selected) == 0:
+            raise InsufficientStatistics(
+                "no gamma passes the event selection",
+                path=Path(self.gamma_file),
+                next_step="look at the cuts, or simulate more",
+            )
+        point = self._point()
+        maker = self.effective_area_maker
+        edges = maker.true_energy_bins.to_value(u.TeV), maker.fov_offset_bins.to_value(u.deg)
+        self.hdus.append(statistics_hdu(point, count_showers(selected, *edges), *edges))
+        self._describe(point)
+
+    def _describe(self, point: SimulatedPoint) -> None:
+        """Write the point and the claim into the headers."""
+        for hdu in self.hdus[1:]:
+            hdu.header["ZEN_PNT"] = (point.zenith_deg, "[deg] zenith angle of the simulation")
+            hdu.header["AZ_PNT"] = (point.azimuth_deg, "[deg] azimuth of the simulation, from north to east")
+            hdu.header["B_DEC"] = (point.field_declination_deg, "[deg] declination of the magnetic field")
+            hdu.header["B_INC"] = (point.field_inclination_deg, "[deg] inclination of the magnetic field")
+            if self.event_type:
+                hdu.header["EVTYPE"] = (self.event_type, "event type")
+        area = self.hdus[1].header
+        area["LO_THRES"] = (self.limits.energy_min_tev, "[TeV] lowest claimed energy")
+        area["HI_THRES"] = (self.limits.energy_max_tev, "[TeV] highest claimed energy")
+        if self.limits.offset_max_deg is not None:
+            area["OFFSMAX"] = (self.limits.offset_max_deg, "[deg] largest claimed offset")
+
+    def finish(self) -> None:
+        """Check the response, then write it.
+
+        Raises
+        ------
+        InsufficientStatistics
+            If it is refused; nothing is written.
+        """
+        file = responses_of(Path(self.output_path), fits.HDUList(self.hdus))
+        findings = check_response(file, self.limits)
+        if self.refuses and any(finding.refuses for finding in findings):
+            raise refusal(file, findings)
+        for finding in findings:
+            self.log.warning("%s", finding)
+        super().finish()

@@ -1,0 +1,235 @@
+"""Checks of event files before a step starts.
+
+ctapipe itself refuses to merge files of other arrays or data models. It does not
+name a truncated HDF5 file, ends with the same exit code whatever the reason, and
+writes products without events: these are checked here.
+"""
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dpps_datapipe.errors import CorruptedInput, MissingInput
+
+__all__ = [
+    "EventFile",
+    "Telescope",
+    "check_calibration",
+    "check_one_array",
+    "other_telescopes",
+    "read_event_file",
+]
+
+_LAYOUT = "/configuration/instrument/subarray/layout"
+_TRIGGERS = "/dl1/event/subarray/trigger"
+_RUNS = "/configuration/simulation/run"
+_COEFFICIENTS = (
+    "/dl1/monitoring/telescope/calibration/camera/coefficients",
+    "/dl1/monitoring/telescope/camera/coefficients",
+)
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+#: Descriptions of one array differ by less than this.
+_SAME_PLACE_M = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telescope:
+    """A telescope of an array."""
+
+    #: Kind of telescope, as ctapipe writes it.
+    description: str
+    #: On the ground, metres.
+    position_m: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFile:
+    """What the checks need to know of an HDF5 event file."""
+
+    path: Path
+    n_events: int
+    #: By identifier.
+    telescopes: Mapping[int, Telescope]
+    simulated: bool
+    #: Site and program settings that files of one production share.
+    production: tuple[str, ...]
+
+
+def other_telescopes(telescopes: Mapping[int, Telescope], known: Mapping[int, Telescope]) -> list[str]:
+    """Say which telescopes are not those that are known.
+
+    Parameters
+    ----------
+    telescopes : mapping of int to Telescope
+        To be compared.
+    known : mapping of int to Telescope
+        The array that is expected; it may have more telescopes.
+
+    Returns
+    -------
+    list of str
+        One reason for each telescope that is unknown, of another kind, or more
+        than 1 m away from where it is expected.
+    """
+    reasons = []
+    for tel_id, telescope in sorted(telescopes.items()):
+        expected = known.get(tel_id)
+        if expected is None:
+            reasons.append(f"telescope {tel_id} ({telescope.description}) is unknown")
+        elif expected.description != telescope.description:
+            reasons.append(f"telescope {tel_id} is {telescope.description}, not {expected.description}")
+        elif math.dist(expected.position_m, telescope.position_m) > _SAME_PLACE_M:
+            distance = math.dist(expected.position_m, telescope.position_m)
+            reasons.append(f"telescope {tel_id} stands {distance:.1f} m away")
+    return reasons
+
+
+def _open(path: Path) -> Any:
+    """Open an HDF5 file; say in our words why it cannot be."""
+    import tables
+
+    if not path.is_file():
+        raise MissingInput("the file is not there", path=path)
+    with path.open("rb") as stream:
+        if stream.read(len(_HDF5_SIGNATURE)) != _HDF5_SIGNATURE:
+            raise CorruptedInput("not an HDF5 file", path=path, next_step="give a file that ctapipe wrote")
+    try:
+        return tables.open_file(path, mode="r")
+    except (OSError, tables.HDF5ExtError) as error:
+        raise CorruptedInput(
+            "the HDF5 file is truncated or damaged: it does not open",
+            path=path,
+            next_step="compare its checksum and fetch it again",
+        ) from error
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _production(file: Any) -> tuple[str, ...]:
+    """Read what must be equal among files that are processed together."""
+    if _RUNS not in file.root:
+        return ()
+    runs = file.root[_RUNS]
+    names = [name for name in ("prod_site_alt", "corsika_version", "atmosphere") if name in runs.colnames]
+    return tuple(f"{name}={_text(runs.col(name)[0])}" for name in names)
+
+
+def _read(path: Path, file: Any) -> EventFile:
+    if _LAYOUT not in file.root:
+        raise MissingInput(
+            f"no description of the telescopes ({_LAYOUT})", path=path, next_step="give a ctapipe event file"
+        )
+    layout = file.root[_LAYOUT]
+    telescopes = {
+        int(row["tel_id"]): Telescope(
+            description=_text(row["tel_description"]),
+            position_m=(float(row["pos_x"]), float(row["pos_y"]), float(row["pos_z"])),
+        )
+        for row in layout.iterrows()
+    }
+    n_events = file.root[_TRIGGERS].nrows if _TRIGGERS in file.root else 0
+    return EventFile(
+        path=path,
+        n_events=int(n_events),
+        telescopes=telescopes,
+        simulated=_RUNS in file.root,
+        production=_production(file),
+    )
+
+
+def read_event_file(path: Path, *, needs_events: bool = True) -> EventFile:
+    """Read what the checks need of an HDF5 event file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        DL1 or DL2 file of ctapipe.
+    needs_events : bool
+        Refuse a file without events.
+
+    Returns
+    -------
+    EventFile
+
+    Raises
+    ------
+    MissingInput
+        If the file, its telescopes or (where needed) its events are not there.
+    CorruptedInput
+        If it is no HDF5 file, truncated or damaged.
+    """
+    import tables
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tables.NaturalNameWarning)
+        with _open(path) as file:
+            try:
+                found = _read(path, file)
+            except (tables.HDF5ExtError, KeyError) as error:
+                raise CorruptedInput(f"a table does not read: {error}", path=path) from error
+    if needs_events and found.n_events == 0:
+        raise MissingInput("the file holds no event", path=path)
+    return found
+
+
+def check_one_array(files: Sequence[EventFile]) -> None:
+    """Check that files belong together: one array, one production.
+
+    Raises
+    ------
+    CorruptedInput
+        If two files have other telescopes, or were simulated for another site or atmosphere.
+    """
+    if not files:
+        return
+    first = files[0]
+    for other in files[1:]:
+        reasons = other_telescopes(other.telescopes, first.telescopes)
+        reasons += other_telescopes(first.telescopes, other.telescopes)
+        if reasons:
+            raise CorruptedInput(
+                f"its array is not that of {first.path}: {'; '.join(reasons[:3])}",
+                path=other.path,
+                next_step="process the files of each array by themselves",
+            )
+        if first.simulated and other.simulated and other.production != first.production:
+            raise CorruptedInput(
+                f"simulated with {', '.join(other.production)}, but {first.path} with "
+                f"{', '.join(first.production)}",
+                path=other.path,
+                next_step="process the files of each production by themselves",
+            )
+
+
+def check_calibration(path: Path, telescopes: Iterable[int]) -> None:
+    """Check that a file of camera calibration has coefficients for every telescope.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        HDF5 file of camera calibration coefficients.
+    telescopes : iterable of int
+        Telescopes that are to be calibrated.
+
+    Raises
+    ------
+    MissingInput
+        If coefficients of a telescope are not in the file.
+    """
+    with _open(path) as file:
+        found: set[int] = set()
+        for group in _COEFFICIENTS:
+            if group in file.root:
+                found |= {int(node._v_name.removeprefix("tel_")) for node in file.list_nodes(group)}
+    missing = sorted(set(telescopes) - found)
+    if missing:
+        raise MissingInput(
+            f"no calibration coefficients for telescope {', '.join(map(str, missing))}",
+            path=path,
+            next_step="calibrate these cameras, or leave their streams out",
+        )

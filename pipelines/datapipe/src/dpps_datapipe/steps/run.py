@@ -1,0 +1,268 @@
+"""Run a ctapipe tool as a step: checks before, exit codes of the interface, checks after."""
+
+import errno
+import importlib
+import logging
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dpps_datapipe.errors import (
+    ConfigurationError,
+    CorruptedInput,
+    InsufficientStatistics,
+    MissingInput,
+    StepError,
+    StorageError,
+)
+from dpps_datapipe.provenance import complete_record
+from dpps_datapipe.steps.inputs import check_calibration, check_one_array, read_event_file
+from dpps_datapipe.steps.models import check_models, stamp_model
+from dpps_datapipe.steps.table import Step
+
+__all__ = ["NamedFiles", "named_files", "run_step", "translate"]
+
+_TELESCOPE_IN_NAME = re.compile(r"TEL(\d{3})_")
+_TRUNCATION = "File seems to be truncated"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+#: Exit code of ctapipe for a configuration that cannot be used.
+_TOOL_MISCONFIGURED = 2
+
+
+class NamedFiles:
+    """The files that a command line names.
+
+    Attributes
+    ----------
+    events, models, files, outputs : list of pathlib.Path
+        As the `Step` divides them.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Path] = []
+        self.models: list[Path] = []
+        self.files: list[Path] = []
+        self.outputs: list[Path] = []
+
+
+def _expanded(arguments: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Split ``--option=value`` of the known options; other arguments stay as they are."""
+    options = set(known)
+    result = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        result += [name, value] if equals and name in options else [argument]
+    return result
+
+
+def named_files(step: Step, arguments: Sequence[str]) -> NamedFiles:
+    """Find the files that a command line of a tool names.
+
+    Parameters
+    ----------
+    step : Step
+        The tool.
+    arguments : sequence of str
+        As the tool gets them.
+
+    Returns
+    -------
+    NamedFiles
+    """
+    kinds = {
+        **dict.fromkeys(step.events, "events"),
+        **dict.fromkeys(step.models, "models"),
+        **dict.fromkeys(step.files, "files"),
+        **dict.fromkeys(step.outputs, "outputs"),
+        **dict.fromkeys(step.other, ""),
+    }
+    found = NamedFiles()
+    words = iter(_expanded(arguments, kinds))
+    for word in words:
+        kind = kinds.get(word)
+        if kind is None:
+            if step.positional_events and not word.startswith("-"):
+                found.events.append(Path(word))
+            continue
+        value = next(words, None)
+        if kind and value is not None:
+            getattr(found, kind).append(Path(value))
+    return found
+
+
+def _is_table_file(path: Path) -> bool:
+    """Whether a file is, by its name, in ctapipe's HDF5 layout."""
+    return path.suffix in {".h5", ".hdf5"}
+
+
+def _staged_telescopes(path: Path) -> set[int]:
+    """Telescopes of zfits streams: the file's own, or those laid out beside a subarray stream."""
+    own = _TELESCOPE_IN_NAME.match(path.name)
+    if own is not None:
+        return {int(own.group(1))}
+    top = next((parent for parent in path.parents if parent.name == "DL0"), None)
+    if top is None:
+        return set()
+    names = (file.name for file in top.rglob("TEL*"))
+    return {int(match.group(1)) for name in names if (match := _TELESCOPE_IN_NAME.match(name))}
+
+
+def _check_before(step: Step, named: NamedFiles) -> None:
+    for path in (*named.events, *named.files):
+        if not path.is_file() and "://" not in str(path):
+            raise MissingInput("the file is not there", path=path)
+    tables = [read_event_file(path) for path in named.events if _is_table_file(path)]
+    if step.positional_events and len(tables) < len(named.events):
+        wrong = next(path for path in named.events if not _is_table_file(path))
+        raise CorruptedInput("not an HDF5 event file", path=wrong)
+    check_one_array(tables)
+    if named.models:
+        for events in tables:
+            check_models(events, named.models)
+    if "--HDF5MonitoringSource.input_files" in step.files and named.files:
+        telescopes = {tel_id for events in tables for tel_id in events.telescopes}
+        for path in named.events:
+            telescopes |= set() if _is_table_file(path) else _staged_telescopes(path)
+        check_calibration(named.files[0], telescopes)
+
+
+def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
+    """Map what a tool raised to an error of the interface.
+
+    Parameters
+    ----------
+    error : BaseException
+        From ctapipe or a library below it.
+    inputs : sequence of pathlib.Path
+        What the step read; the first is named where the error names none.
+
+    Returns
+    -------
+    StepError
+    """
+    import tables
+    from ctapipe.core import ToolConfigurationError
+    from ctapipe.exceptions import InputMissing, TooFewEvents
+    from ctapipe.io.hdf5merger import CannotMerge
+    from traitlets import TraitError
+
+    if isinstance(error, StepError):
+        return error
+    path = inputs[0] if inputs else None
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, TooFewEvents):
+        return InsufficientStatistics(text, path=path, next_step="give more events, or loosen the selection")
+    if isinstance(error, CannotMerge):
+        return CorruptedInput(text, path=path, next_step="merge files of one array and data model")
+    if isinstance(error, InputMissing | FileNotFoundError):
+        return MissingInput(text, path=path)
+    if isinstance(error, TraitError | ToolConfigurationError):
+        return ConfigurationError(text, next_step="correct the configuration; --help-all lists the options")
+    if isinstance(error, SystemExit):
+        kind = ConfigurationError if error.code in (1, _TOOL_MISCONFIGURED) else StepError
+        return kind(f"the tool ended with exit code {error.code}; its log says why", path=path)
+    if isinstance(error, EOFError | tables.HDF5ExtError) or _TRUNCATION in str(error):
+        return CorruptedInput(text, path=path, next_step="compare its checksum and fetch it again")
+    if isinstance(error, OSError):
+        if error.errno in _NO_ROOM:
+            return StorageError(text, next_step="make room, or choose another place")
+        return CorruptedInput(text, path=path, next_step="compare its checksum and fetch it again")
+    return StepError(text, path=path)
+
+
+def _tool(step: Step) -> Any:
+    module, _, name = step.tool.partition(":")
+    return getattr(importlib.import_module(module), name)()
+
+
+def _is_no_step_error(record: logging.LogRecord) -> bool:
+    """Keep tracebacks of our own refusals out of the log: the command prints their text."""
+    kind = record.exc_info[0] if isinstance(record.exc_info, tuple) else None
+    return kind is None or not issubclass(kind, StepError)
+
+
+def _recorded(tool: Any, error: StepError) -> StepError:
+    """Write the provenance of a run that failed: ctapipe leaves its activity open."""
+    from ctapipe.core import Provenance
+
+    if Provenance().current_activity is not None:
+        Provenance().finish_activity(status="error", exit_code=error.exit_code)
+    log = Path(tool.provenance_log)
+    log.write_text(Provenance().as_json(), encoding="utf-8")
+    complete_record(log)
+    return error
+
+
+def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> None:
+    """Run the tool in this process.
+
+    Raises
+    ------
+    StepError
+        If it does not end well.
+    """
+    from ctapipe.core import Provenance
+
+    tool = _tool(step)
+    tool.log.addFilter(_is_no_step_error)
+    # One record for each run, also when several tools run in one process.
+    Provenance().clear()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=_TRUNCATION)
+        try:
+            tool.run(list(arguments), raises=True)
+        except SystemExit as end:
+            if end.code not in (0, None):
+                raise _recorded(tool, translate(end, inputs)) from end
+        except Exception as error:
+            raise _recorded(tool, translate(error, inputs)) from error
+    complete_record(Path(tool.provenance_log))
+
+
+def _check_after(step: Step, named: NamedFiles) -> None:
+    for path in named.outputs:
+        if not path.is_file():
+            raise StepError("the step ended without writing it", path=path)
+    if step.writes_events:
+        for path in named.outputs:
+            if read_event_file(path, needs_events=False).n_events == 0:
+                raise InsufficientStatistics(
+                    "no event passed the selection: the product would be empty",
+                    path=named.events[0] if named.events else path,
+                    next_step="look at the selection in the configuration",
+                )
+    if step.writes_model and named.outputs:
+        stamp_model(named.outputs[0])
+
+
+def run_step(step: Step, arguments: Sequence[str]) -> None:
+    """Run a tool between its checks; what a failed step wrote is removed.
+
+    Parameters
+    ----------
+    step : Step
+        The tool.
+    arguments : sequence of str
+        Options of the tool, handed on unchanged.
+
+    Raises
+    ------
+    StepError
+        With the exit code of the interface.
+    """
+    if {"-h", "--help", "--help-all", "--version"} & set(arguments):
+        _tool(step).run(list(arguments))
+        return
+    named = named_files(step, arguments)
+    before = {path for path in named.outputs if path.exists()}
+    try:
+        _check_before(step, named)
+        _run_tool(step, arguments, named.events)
+        _check_after(step, named)
+    except StepError:
+        for path in named.outputs:
+            if path not in before:
+                path.unlink(missing_ok=True)
+        raise

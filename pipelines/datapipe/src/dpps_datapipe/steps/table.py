@@ -1,0 +1,91 @@
+"""Which steps there are: the tool behind each, and the files that its command line names."""
+
+from dataclasses import dataclass
+
+__all__ = ["STEPS", "Step"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One ctapipe tool and what its options mean for the checks."""
+
+    #: ``module:class`` of the tool.
+    tool: str
+    summary: str
+    #: Options that name event files; all of them must belong to one array.
+    events: tuple[str, ...] = ()
+    #: Options that name trained models.
+    models: tuple[str, ...] = ()
+    #: Options that name other files the step reads.
+    files: tuple[str, ...] = ()
+    #: Options that name what the step writes.
+    outputs: tuple[str, ...] = ("-o", "--output")
+    #: The product holds events, and must hold some.
+    writes_events: bool = False
+    #: The product is a model, to which the versions of the software are added.
+    writes_model: bool = False
+    #: Event files are given without an option.
+    positional_events: bool = False
+    #: Options with a value that are no concern of the checks: their values are no files of events.
+    other: tuple[str, ...] = ("-c", "--config", "--provenance-log", "-l", "--log-file", "--log-level")
+
+
+STEPS: dict[str, Step] = {
+    "process": Step(
+        tool="ctapipe.tools.process:ProcessorTool",
+        summary="events to images, parameters and showers",
+        events=("-i", "--input"),
+        files=("--HDF5MonitoringSource.input_files",),
+        writes_events=True,
+    ),
+    "merge": Step(
+        tool="ctapipe.tools.merge:MergeTool",
+        summary="event files into one",
+        positional_events=True,
+        writes_events=True,
+        other=(
+            *("-i", "--input-dir", "-p", "--pattern", "-s", "--merge-strategy"),
+            *("-c", "--config", "--provenance-log", "-l", "--log-file", "--log-level"),
+        ),
+    ),
+    "train-energy-regressor": Step(
+        tool="ctapipe.tools.train_energy_regressor:TrainEnergyRegressor",
+        summary="model of the energy",
+        events=("-i", "--input"),
+        outputs=("-o", "--output", "--cv-output"),
+        writes_model=True,
+    ),
+    "train-disp-reconstructor": Step(
+        tool="ctapipe.tools.train_disp_reconstructor:TrainDispReconstructor",
+        summary="model of the displacement",
+        events=("-i", "--input"),
+        outputs=("-o", "--output", "--cv-output"),
+        writes_model=True,
+    ),
+    "train-particle-classifier": Step(
+        tool="ctapipe.tools.train_particle_classifier:TrainParticleClassifier",
+        summary="model of the gammaness",
+        events=("--signal", "--background"),
+        outputs=("-o", "--output", "--cv-output"),
+        writes_model=True,
+    ),
+    "apply-models": Step(
+        tool="ctapipe.tools.apply_models:ApplyModels",
+        summary="models to events",
+        events=("-i", "--input"),
+        models=("-r", "--reconstructor"),
+        writes_events=True,
+    ),
+    "optimize-event-selection": Step(
+        tool="ctapipe.tools.optimize_event_selection:EventSelectionOptimizer",
+        summary="cuts in gammaness, direction and multiplicity",
+        events=(*("-g", "--gamma-file", "-p", "--proton-file", "-e", "--electron-file"),),
+    ),
+    "compute-irf": Step(
+        tool="dpps_datapipe.irf.tool:CheckedIrfTool",
+        summary="instrument response, refused where its statistics do not bear it",
+        events=("--gamma-file", "--proton-file", "--electron-file"),
+        files=("--cuts",),
+        outputs=("--output", "--benchmark-output"),
+    ),
+}
