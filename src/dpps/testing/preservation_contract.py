@@ -176,6 +176,14 @@ class DatasetStatesContract:
         states.forget("/a/b/unknown")
         assert [one.name for one in states.due("1", _NOW, 10)] == ["/a/b/d"]
 
+    def test_it_is_known_since_when_datasets_have_been_there(self, states: DatasetStates) -> None:
+        states.note_seen(["/a/b/1"], "1", _NOW, due=False)
+        states.note_seen(["/a/b/1", "/a/b/2"], "1", _NOW + _DAY, due=True)
+        states.note_look("/a/b/1", "1", "", _NOW + _DAY, _NOW + 2 * _DAY)
+        found = states.first_seen(["/a/b/2", "/a/b/unknown", "/a/b/1"])
+        assert found == {"/a/b/1": _NOW, "/a/b/2": _NOW + _DAY}
+        assert states.first_seen([]) == {}
+
     def test_a_change_during_a_look_is_not_lost(self, states: DatasetStates) -> None:
         states.note_look("/a/b/1", "p1", "", _NOW - _DAY, _NOW)
         changed_at = _NOW + timedelta(seconds=1)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from dpps.data.policy import PreservationPolicy
 from dpps.data.policy.checking import check_policy
+from dpps.data.policy.durations import parse_duration
 from dpps.data.policy.explanation import explain_file, files_meant
 from dpps.data.policy.reading import packaged_policy_text, read_policy
-from dpps.data.policy.simulation import DatasetChange, simulate_policy, total_volumes
-from dpps.data.ports import ReplicationRule
+from dpps.data.policy.simulation import DatasetChange, EndChange, simulate_policy, total_volumes
+from dpps.data.ports import Registration, ReplicationRule
 from dpps.domain.errors import NotFound
-from dpps.domain.files import ArchivedFile
+from dpps.domain.files import ArchivedFile, FileContent
 from dpps.domain.names import Lfn
 from dpps.testing.handed_files import announce, make_simtel
 from dpps.testing.storages import storage_element
 from tests.unit.data.conftest import Archive
 
 HEAD = "version: 2\ntemporary: {lifetime: 1 day}\nkinds:\n"
+NOW = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
 ELEMENTS = [storage_element(name, f"memory://{name}") for name in ("CTAO-NORTH", "CSCS", "PIC")]
 
 
@@ -85,7 +92,16 @@ def file(archive: Archive) -> ArchivedFile:
 
 def simulated(archive: Archive, kind: str) -> list[DatasetChange]:
     new = read_policy(f"{HEAD}- {{name: all, free_onsite: never, {kind}}}\n", "test")
-    return list(simulate_policy(archive.principal, archive.catalogue, new))
+    return list(changes_under(archive, new))
+
+
+def changes_under(
+    archive: Archive, policy: PreservationPolicy, seen: Mapping[str, datetime] | None = None
+) -> Iterator[DatasetChange]:
+    known = seen or {}
+    return simulate_policy(
+        archive.principal, archive.catalogue, policy, first_seen=lambda _names: known, now=NOW
+    )
 
 
 def volumes(changes: list[DatasetChange]) -> dict[str, dict[str, tuple[int, int]]]:
@@ -96,7 +112,7 @@ def volumes(changes: list[DatasetChange]) -> dict[str, dict[str, tuple[int, int]
 
 
 def test_the_policy_in_force_changes_nothing(archive: Archive, file: ArchivedFile) -> None:
-    assert list(simulate_policy(archive.principal, archive.catalogue, archive.policy)) == []
+    assert list(changes_under(archive, archive.policy)) == []
 
 
 def test_more_copies_are_made_where_there_are_none(archive: Archive, file: ArchivedFile) -> None:
@@ -149,3 +165,75 @@ def test_files_are_meant_by_name_dataset_or_metadata(archive: Archive, file: Arc
         assert [one.lfn for one in files_meant(archive.principal, archive.catalogue, words)] == [file.lfn]
     with pytest.raises(NotFound):
         files_meant(archive.principal, archive.catalogue, str(Lfn(f"{file.lfn.parent}/none")))
+
+
+def test_temporary_datasets_are_not_the_policys(archive: Archive) -> None:
+    lfn = Lfn("/ctao/tmp/jane/files/scratch.h5")
+    content = FileContent(size_bytes=1, adler32="00000001")
+    scratch = Registration(lfn=lfn, rse="CSCS", content=content, metadata={}, dataset=lfn.parent)
+    archive.catalogue.register([scratch])
+    archive.catalogue.attach(lfn.parent, [lfn])
+    assert simulated(archive, "copies: 3") == []
+
+
+SEEN = NOW - timedelta(days=100)
+YEAR = timedelta(days=365)
+
+
+@pytest.mark.parametrize(
+    ("was", "lifetime", "change", "after"),
+    [
+        (None, None, None, None),
+        (None, "1 year", EndChange.UNMOVED, None),
+        (SEEN + YEAR, "1 year", None, None),
+        (SEEN + YEAR, None, EndChange.LOSES, None),
+        (SEEN + YEAR, "2 years", EndChange.LATER, SEEN + 2 * YEAR),
+        (SEEN + YEAR, "200 days", EndChange.UNMOVED, SEEN + YEAR),
+    ],
+)
+def test_what_becomes_of_the_end_of_a_dataset_is_told(
+    archive: Archive, file: ArchivedFile, was: datetime | None, lifetime: str | None,
+    change: EndChange | None, after: datetime | None,
+) -> None:  # fmt: skip
+    for rule in archive.catalogue.rules(file.lfn.parent):
+        archive.catalogue.remove_rule(rule.rule_id)
+        seconds = None if was is None else 1
+        archive.catalogue.ensure_rule(
+            replace(rule, rule_id="", state=None, expires_at=was, lifetime_seconds=seconds)
+        )
+    kinds = tuple(
+        one.model_copy(update={"lifetime": None if lifetime is None else parse_duration(lifetime)})
+        for one in archive.policy.kinds
+    )
+    new = archive.policy.model_copy(update={"kinds": kinds})
+    found = list(changes_under(archive, new, {file.lfn.parent: SEEN}))
+    assert [(one.end_change, one.end_before, one.end_after) for one in found] == (
+        [] if change is None else [(change, was, after)]
+    )
+
+
+def test_rules_that_replace_all_others_bring_the_end_that_they_have(
+    archive: Archive, file: ArchivedFile
+) -> None:
+    (first,) = simulated(archive, "copies: 1, at: CSCS, lifetime: 30 days")
+    assert (first.end_change, first.end_before, first.end_after) == (
+        EndChange.GETS, None, NOW + timedelta(days=30),
+    )  # fmt: skip
+    new = read_policy(f"{HEAD}- {{name: all, free_onsite: never, copies: 1, at: CSCS}}\n", "test")
+    for rule in archive.catalogue.rules(file.lfn.parent):
+        archive.catalogue.remove_rule(rule.rule_id)
+    end = NOW + timedelta(days=60)
+    archive.catalogue.ensure_rule(
+        ReplicationRule(
+            dataset=file.lfn.parent,
+            copies=1,
+            expression="PIC",
+            kind="all",
+            lifetime_seconds=1,
+            expires_at=end,
+        )
+    )
+    (second,) = changes_under(archive, new)
+    assert (second.end_change, second.end_before, second.end_after) == (EndChange.LOSES, end, None)
+    (third,) = simulated(archive, "copies: 1, at: CSCS, lifetime: 30 days")
+    assert third.end_change is EndChange.EARLIER

@@ -180,6 +180,10 @@ class MemoryDatasetStates:
         """Forget a dataset that is no more; unknown is no error."""
         self._rows.pop(name, None)
 
+    def first_seen(self, names: Sequence[str]) -> Mapping[str, datetime]:
+        """Return since when datasets have been known, by name; unknown ones are left out."""
+        return {name: self._rows[name].first_seen_at for name in names if name in self._rows}
+
     def note_look(self, name: str, digest: str, reason: str, at: datetime, due_at: datetime) -> None:
         """Note a look at a dataset; an empty reason means that nothing is left to do."""
         known = self._rows.get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import batched
 from typing import Final
@@ -64,6 +64,15 @@ class SqlDatasetStates:
         """Forget a dataset that is no more; unknown is no error."""
         with database_errors(), self._engine.begin() as connection:
             connection.execute(delete(table).where(table.c.name == name))
+
+    def first_seen(self, names: Sequence[str]) -> Mapping[str, datetime]:
+        """Return since when datasets have been known, by name; unknown ones are left out."""
+        found: dict[str, datetime] = {}
+        for chunk in batched(names, _CHUNK):
+            query = select(table.c.name, table.c.first_seen_at).where(table.c.name.in_(chunk))
+            with database_errors(), self._engine.connect() as connection:
+                found |= {name: at for name, at in connection.execute(query)}
+        return found
 
     def note_look(self, name: str, digest: str, reason: str, at: datetime, due_at: datetime) -> None:
         """Note a look at a dataset; an empty reason means that nothing is left to do."""

@@ -194,15 +194,28 @@ def simulate(file: Path, under: str, as_json: bool) -> None:
 
 
 def _simulated(file: Path, under: str, *, quiet: bool) -> list[DatasetChange]:
+    from contextlib import closing
+
+    from dpps.composition.preservation import build_preservation
     from dpps.composition.principals import local_principal
     from dpps.data.policy.reading import read_policy
     from dpps.data.policy.simulation import simulate_policy
 
     folder = state_folder()
     new = read_policy(_text(file), str(file))
-    with counting("simulate", quiet=quiet) as count:
+    parts = build_preservation(folder)
+    with closing(parts), counting("simulate", quiet=quiet) as count:
+        parts.prepare()
         return list(
-            simulate_policy(local_principal(folder), _catalogue(folder), new, under=under, progress=count)
+            simulate_policy(
+                local_principal(folder),
+                _catalogue(folder),
+                new,
+                first_seen=parts.states.first_seen,
+                now=parts.reader.clock(),
+                under=under,
+                progress=count,
+            )
         )
 
 
@@ -220,10 +233,10 @@ def _show_changes(changes: list[DatasetChange], *, as_json: bool, **facts: objec
         return
     rows = [
         {"dataset": one.dataset, "files": one.files, "rules made": "; ".join(one.rules_made)}
-        | {"rules ended": "; ".join(one.rules_ended), "trouble": one.impossible}
+        | {"rules ended": "; ".join(one.rules_ended), "end": _end(one), "trouble": one.impossible}
         for one in changes
     ]
-    columns = ["dataset", "files", "rules made", "rules ended", "trouble"]
+    columns = ["dataset", "files", "rules made", "rules ended", "end", "trouble"]
     emit_table(columns, rows, empty="no dataset would change")
     places = [
         {"copies": verb, "at": place, "number": volume["copies"], "bytes": volume["size_bytes"]}
@@ -231,6 +244,16 @@ def _show_changes(changes: list[DatasetChange], *, as_json: bool, **facts: objec
         for place, volume in sorted(volumes.items())
     ]
     emit_table(["copies", "at", "number", "bytes"], places, empty="no copy would be made or removed")
+
+
+def _end(change: DatasetChange) -> str:
+    """Say what becomes of the end of a dataset; nothing when it stays as it is."""
+    if not change.end_change:
+        return ""
+    before, after = (
+        f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else "never" for at in (change.end_before, change.end_after)
+    )
+    return f"{change.end_change}: {before}" + (f" -> {after}" if before != after else "")
 
 
 @click.command()

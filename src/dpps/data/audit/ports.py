@@ -102,6 +102,10 @@ class DatasetStates(Protocol):
         """Forget a dataset that is no more; unknown is no error."""
         ...
 
+    def first_seen(self, names: Sequence[str]) -> Mapping[str, datetime]:
+        """Return since when datasets have been known, by name; unknown ones are left out."""
+        ...
+
     def note_look(self, name: str, digest: str, reason: str, at: datetime, due_at: datetime) -> None:
         """Note a look at a dataset; an empty reason means that nothing is left to do."""
         ...

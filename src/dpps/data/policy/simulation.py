@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from dpps.data.audit.comparing import known_files
 from dpps.data.policy.document import PreservationPolicy
 from dpps.data.policy.expressions import parse_expression
 from dpps.data.policy.plan import plan_rules, site_of
 from dpps.data.ports import Catalogue, ReplicationRule, StorageElement
+from dpps.data.temporary import is_temporary
 from dpps.domain.errors import Unavailable
 from dpps.domain.files import ArchivedFile, ReplicaState
 from dpps.domain.principals import Action, Principal, authorize
 
-__all__ = ["DatasetChange", "Volume", "simulate_policy", "total_volumes"]
+__all__ = ["DatasetChange", "EndChange", "Volume", "simulate_policy", "total_volumes"]
+
+_END_TOLERANCE = timedelta(minutes=1)
+"""Ends that differ by less are the same: the catalogue counts from when it made a rule."""
+
+
+class EndChange(StrEnum):
+    """What becomes of the moment at which the policy lets go of a dataset."""
+
+    NONE = ""
+    """Nothing."""
+    GETS = "gets an end"
+    """It was to be kept for ever."""
+    LOSES = "loses its end"
+    """It will be kept for ever."""
+    LATER = "ends later"
+    EARLIER = "ends earlier"
+    """All of its rules are replaced by others that end sooner."""
+    UNMOVED = "keeps its end"
+    """The policy asks for an earlier one, or for one at all; the end of a rule never comes earlier."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,8 +69,19 @@ class DatasetChange:
     rules_ended: tuple[str, ...] = ()
     made: dict[str, Volume] = field(default_factory=dict)
     removed: dict[str, Volume] = field(default_factory=dict)
+    end_change: EndChange = EndChange.NONE
+    end_before: datetime | None = None
+    """When the policy's rules let go of it as it is; None: never."""
+    end_after: datetime | None = None
+    """Likewise, after the change."""
     impossible: str = ""
     """Why the policy cannot be kept for it with the present storages."""
+
+    @property
+    def is_any(self) -> bool:
+        """Tell whether anything would change."""
+        rules_or_copies = self.rules_made or self.rules_ended or self.made or self.removed
+        return bool(rules_or_copies or self.end_change or self.impossible)
 
 
 def simulate_policy(
@@ -55,6 +89,8 @@ def simulate_policy(
     catalogue: Catalogue,
     policy: PreservationPolicy,
     *,
+    first_seen: Callable[[Sequence[str]], Mapping[str, datetime]],
+    now: datetime,
     under: str = "/",
     progress: Callable[[str, int], None] | None = None,
 ) -> Iterator[DatasetChange]:
@@ -68,6 +104,10 @@ def simulate_policy(
         The archive.
     policy : PreservationPolicy
         What would be asked for.
+    first_seen : callable
+        Tells since when datasets have been known, by name; lifetimes count from then. New ones are left out.
+    now : datetime
+        The time.
     under : str
         Path below which to look.
     progress : callable, optional
@@ -80,10 +120,11 @@ def simulate_policy(
     """
     authorize(principal, Action.READ, under)
     elements = catalogue.storage_elements()
-    datasets = catalogue.datasets(under)
+    datasets = [one for one in catalogue.datasets(under) if not is_temporary(one)]
+    seen_at = first_seen(datasets)
     for dataset in datasets:
-        change = _change(catalogue, policy, dataset, elements)
-        if change.rules_made or change.rules_ended or change.made or change.removed or change.impossible:
+        change = _change(catalogue, policy, dataset, elements, seen_at.get(dataset, now))
+        if change.is_any:
             yield change
         if progress is not None:
             progress(dataset, len(datasets))
@@ -102,7 +143,11 @@ def total_volumes(changes: Sequence[DatasetChange]) -> dict[str, dict[str, Volum
 
 
 def _change(
-    catalogue: Catalogue, policy: PreservationPolicy, dataset: str, elements: Sequence[StorageElement]
+    catalogue: Catalogue,
+    policy: PreservationPolicy,
+    dataset: str,
+    elements: Sequence[StorageElement],
+    seen_at: datetime,
 ) -> DatasetChange:
     change = DatasetChange(dataset=dataset)
     known = catalogue.rules(dataset)
@@ -118,15 +163,61 @@ def _change(
             break
         kinds[kind.name] += 1
         change.files += 1
-        wanted |= {(rule.copies, rule.expression): rule for rule in rules}
+        for rule in rules:
+            terms = (rule.copies, rule.expression)
+            # The catalogue has one such rule a dataset: it keeps what stays longest.
+            wanted[terms] = max(wanted.get(terms, rule), rule, key=_lifetime)
         _count(change, file, kind.copies, rules[-1].expression, theirs, elements)
     change.kinds = dict(kinds)
-    ours = {(rule.copies, rule.expression) for rule in known if rule.kind is not None}
-    change.rules_made = tuple(_words(*terms) for terms in sorted(set(wanted) - ours))
-    change.rules_ended = (
-        () if change.impossible else tuple(_words(*one) for one in sorted(ours - set(wanted)))
-    )
+    ours = {(rule.copies, rule.expression): rule for rule in known if rule.kind is not None}
+    change.rules_made = tuple(_words(*terms) for terms in sorted(set(wanted) - set(ours)))
+    if not change.impossible:
+        change.rules_ended = tuple(_words(*one) for one in sorted(set(ours) - set(wanted)))
+        _note_end(change, ours, wanted, seen_at)
     return change
+
+
+type _Rules = Mapping[tuple[int, str], ReplicationRule]
+
+
+def _note_end(change: DatasetChange, ours: _Rules, wanted: _Rules, seen_at: datetime) -> None:
+    """Compare when the policy's rules let go of a dataset, now and later."""
+    if not ours or not wanted:
+        return
+    before = _last(rule.expires_at for rule in ours.values())
+    asked = {terms: _end(rule, seen_at) for terms, rule in wanted.items()}
+    # A rule that is there already never ends earlier than it does.
+    after = _last(
+        _last([end, ours[terms].expires_at]) if terms in ours else end for terms, end in asked.items()
+    )
+    change.end_before, change.end_after = before, after
+    change.end_change = _compared(before, after)
+    if change.end_change is EndChange.NONE and _compared(before, _last(asked.values())):
+        change.end_change = EndChange.UNMOVED
+
+
+def _compared(before: datetime | None, after: datetime | None) -> EndChange:
+    if before is None or after is None:
+        if before is after:
+            return EndChange.NONE
+        return EndChange.LOSES if after is None else EndChange.GETS
+    if abs(after - before) <= _END_TOLERANCE:
+        return EndChange.NONE
+    return EndChange.LATER if after > before else EndChange.EARLIER
+
+
+def _last(ends: Iterable[datetime | None]) -> datetime | None:
+    """Return the last of some ends; None, for ever, is later than all."""
+    known = list(ends)
+    return None if None in known else max(end for end in known if end is not None)
+
+
+def _end(rule: ReplicationRule, seen_at: datetime) -> datetime | None:
+    return None if rule.lifetime_seconds is None else seen_at + timedelta(seconds=rule.lifetime_seconds)
+
+
+def _lifetime(rule: ReplicationRule) -> float:
+    return math.inf if rule.lifetime_seconds is None else rule.lifetime_seconds
 
 
 def _words(copies: int, expression: str) -> str:
