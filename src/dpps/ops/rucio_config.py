@@ -72,9 +72,14 @@ def server_settings(instance: Instance, folder: StateFolder) -> dict[str, dict[s
         "scheme": "file,https",
         "transfertool": "fts3",
         "use_deterministic_id": "True",
+        # What Rucio takes anyway, after asking the database for each file whether another one is set.
+        "default-source-strategy": "orderly",
+        "activity-source-strategy": "{}",
         # The tool shows it to the transfer service; certificate and key are in the one file.
         "usercert": str(folder.credential("rucio-daemons")),
     }
+    # Nobody collects messages of transfers: without a broker each file would leave three rows of them.
+    settings["hermes"] = {"services_list": "email"}
     # Rucio would fetch a table of places from the internet to sort copies by distance: no such address.
     settings["core"] = {"geoip_download_url": "none://"}
     # Otherwise damage that is declared after a look without any waits for up to ten minutes.

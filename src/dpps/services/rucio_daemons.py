@@ -139,6 +139,7 @@ class _Process:
 
     def run(self) -> None:
         """Wait for the catalogue, start the loops, wake them when they have work; until told to stop."""
+        from dpps.services.rucio_cache import keep_configuration_near
         from dpps.services.rucio_work import catalogue_is_ready, forget_heartbeats
 
         while not self._quietly(catalogue_is_ready) and not self.stop.wait(_WATCH_SECONDS):
@@ -146,6 +147,7 @@ class _Process:
         if self.stop.is_set():
             return
         forget_heartbeats()
+        keep_configuration_near()
         self._start(_PROMPT, {**_judge(), **_conveyor(), **_cleaners(), **_abacus()})
         self.waiting_for = ""
         self._watch()

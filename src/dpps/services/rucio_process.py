@@ -12,6 +12,7 @@ import structlog
 
 from dpps.composition.state import StateFolder
 from dpps.composition.telemetry import configure_logging
+from dpps.services.rucio_cache import outlive_the_cache
 
 __all__ = ["PrintedLines", "prepare_process"]
 
@@ -37,7 +38,7 @@ class PrintedLines(io.TextIOBase):
 
 
 def prepare_process(service: str, arguments: list[str] | None = None) -> StateFolder:
-    """Read ``--state``, point Rucio at its configuration, and send all logs to one stream.
+    """Read ``--state``, point Rucio at its configuration and cache, and send all logs to one stream.
 
     Must be called before anything of Rucio is imported: it reads its configuration on import.
     """
@@ -48,4 +49,5 @@ def prepare_process(service: str, arguments: list[str] | None = None) -> StateFo
     os.environ["DPPS_STATE"] = str(folder.root)
     configure_logging(service)
     sys.stdout = PrintedLines()
+    outlive_the_cache()
     return folder

@@ -217,11 +217,13 @@ def main(arguments: list[str] | None = None) -> None:
     from rucio.db.sqla.session import get_engine
 
     from dpps.services.rucio_bootstrap import bootstrap
+    from dpps.services.rucio_cache import keep_configuration_near
     from dpps.services.rucio_schemas import trust_own_schemas
     from dpps.services.rucio_work import look_at_storages_often
 
     bootstrap(folder, instance)
     look_at_storages_often()
+    keep_configuration_near()
     trust_own_schemas()
     get_engine().dispose()  # no connection may be shared with the workers, which are forked next
     _serve(rim, instance, metrics)

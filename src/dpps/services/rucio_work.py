@@ -7,10 +7,11 @@ for up to ten minutes between passes.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
 __all__ = [
     "INTERRUPTED_SUBMISSION",
@@ -79,13 +80,20 @@ def _now() -> datetime:
 
 
 def _conditions() -> dict[str, ColumnElement[bool]]:
-    """Return, by daemon, the condition under which it has something to do."""
+    """Return, by daemon, the condition under which it has something to do.
+
+    Times are parameters ``now`` and ``interrupted``.
+    """
     from rucio.common.constants import RseAttr
     from rucio.db.sqla import models as m
     from rucio.db.sqla.constants import OBSOLETE, BadFilesStatus, RequestState, RuleState
-    from sqlalchemy import exists, false, null, select
+    from sqlalchemy import bindparam, exists, false, null, select
 
-    now, state = _now(), RequestState
+    now, interrupted = (
+        bindparam("now", type_=m.Request.updated_at.type),
+        bindparam("interrupted", type_=m.Request.updated_at.type),
+    )
+    state = RequestState
     finished = [
         state.DONE, state.FAILED, state.LOST, state.NO_SOURCES, state.ONLY_TAPE_SOURCES,
         state.SUBMISSION_FAILED, state.MISMATCH_SCHEME,
@@ -110,7 +118,7 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
         "conveyor-finisher": any_row(
             m.Request,
             m.Request.state.in_(finished)
-            | ((m.Request.state == state.SUBMITTING) & (m.Request.updated_at < now - INTERRUPTED_SUBMISSION)),
+            | ((m.Request.state == state.SUBMITTING) & (m.Request.updated_at < interrupted)),
         ),
         "undertaker": any_row(m.DataIdentifier, m.DataIdentifier.expired_at < now),
         "reaper": any_row(
@@ -128,16 +136,23 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
     }
 
 
+@cache
+def _question() -> Select[*tuple[Any, ...]]:
+    """Return the one question about all daemons, which takes longer to write than to answer."""
+    from sqlalchemy import select
+
+    return select(*(condition.label(name) for name, condition in _conditions().items()))
+
+
 def daemons_with_work() -> set[str]:
     """Return the names of the daemons that have something to do now."""
     from rucio.db.sqla.session import get_engine
-    from sqlalchemy import select
 
-    conditions = _conditions()
-    question = select(*(condition.label(name) for name, condition in conditions.items()))
+    now = _now()
+    times = {"now": now, "interrupted": now - INTERRUPTED_SUBMISSION}
     with get_engine().connect() as connection:
-        answer = connection.execute(question).mappings().one()
-    return {name for name in conditions if answer[name]}
+        answer = connection.execute(_question(), times).mappings().one()
+    return {name for name, waiting in answer.items() if waiting}
 
 
 def look_at_storages_often() -> None:

@@ -24,7 +24,6 @@ __all__ = [
     "next_file",
     "note_end",
     "read_breakers",
-    "read_lane",
 ]
 
 _CLAIM_LOCKS: Final = 0x636C616D
@@ -58,8 +57,8 @@ def begin_claim(connection: Connection) -> None:
     connection.execute(_SETTINGS)
 
 
-def next_file(connection: Connection, vo: str, now: datetime) -> int | None:
-    """Return the file whose turn it is, or None when none may start now."""
+def next_file(connection: Connection, vo: str, now: datetime) -> tuple[int, Lane] | None:
+    """Return the file whose turn it is and its lane, or None when none may start now."""
     allowed, served = connection.execute(select(limits.c.document, limits.c.served)).one()
     set_limits = TransferLimits.model_validate(allowed)
     numbers = _open(connection, set_limits, now)
@@ -75,7 +74,8 @@ def next_file(connection: Connection, vo: str, now: datetime) -> int | None:
         )
         connection.execute(update(limits).values(served=after))
         firsts = [one for one in firsts if numbers[one.lane].activity == activity]
-    return int(min(firsts, key=lambda one: (-one.priority, one.id)).id)
+    chosen = min(firsts, key=lambda one: (-one.priority, one.id))
+    return int(chosen.id), numbers[chosen.lane]
 
 
 def _open(connection: Connection, set_limits: TransferLimits, now: datetime) -> dict[int, Lane]:
@@ -124,11 +124,6 @@ def lanes_of_storage(
     ]
 
 
-def read_lane(connection: Connection, number: int) -> Lane:
-    """Return a lane by its number."""
-    return _lane(connection.execute(select(lane).where(lane.c.id == number)).one())
-
-
 def _lane(row: Row[Any]) -> Lane:
     return Lane(source=row.source, destination=row.destination, activity=row.activity)
 
@@ -168,7 +163,7 @@ def note_end(
             reason=settlement.reason,
         )
     )
-    _judge_storages(connection, read_lane(connection, number), settlement, now)
+    _judge_storages(connection, claim.lane, settlement, now)
 
 
 def _judge_storages(connection: Connection, of: Lane, settlement: Settlement, now: datetime) -> None:

@@ -31,7 +31,6 @@ from dpps.adapters.sql.transfer_claims import (
     lanes_of_storage,
     next_file,
     note_end,
-    read_lane,
 )
 from dpps.adapters.sql.transfer_rows import as_claim, as_job, file_values, job_values
 from dpps.adapters.sql.transfer_session import CHANNEL, SqlWorkerSession, held_by_a_dead_worker
@@ -127,9 +126,10 @@ class SqlTransferQueue:
                 chosen = next_file(connection, self._vo, now)
                 if chosen is None:
                     return None
+                number, lane = chosen
                 claimed = _change(
                     connection,
-                    [file.c.id == chosen],
+                    [file.c.id == number],
                     (FileState.SUBMITTED, FileState.ACTIVE),
                     now,
                     worker=worker,
@@ -138,7 +138,6 @@ class SqlTransferQueue:
                 )
                 if claimed:
                     parent = connection.execute(select(job).where(job.c.id == claimed[0].job)).one()
-                    lane = read_lane(connection, claimed[0].lane)
                     return as_claim(parent, claimed[0], worker, lane)
             return None
 

@@ -50,17 +50,15 @@ class WebdavClient:
         self, authority: str, credentials: Credentials, *, silent_seconds: float = _SILENT_SECONDS
     ) -> None:
         self.credentials = credentials
-        self._http = httpx.Client(
-            verify=ssl.create_default_context(cadata=authority),
-            # Otherwise variables of the environment could send our tokens through a stranger's proxy.
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(silent_seconds, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-        )
+        trusted = ssl.create_default_context(cadata=authority)
+        timeout = httpx.Timeout(silent_seconds, connect=_CONNECT_SECONDS)
+        self._http = _connections(trusted, timeout)
+        # XRootD sends the last word of a copy before it is through with it. A request that follows at once on
+        # the same connection is read too early, and answered after the server's patience of half a minute.
+        self._streams = _connections(trusted, timeout)
 
         # Storages have no end of their own: the last user's going closes the connections.
-        self.close = weakref.finalize(self, self._http.close)
+        self.close = weakref.finalize(self, _close, self._http, self._streams)
 
     def request(
         self,
@@ -92,7 +90,7 @@ class WebdavClient:
             With the identifier ``url``.
         """
         with server_errors(address.url):
-            response = self._send(method, address, headers, content)
+            response = self._send(self._http, method, address, headers, content)
             try:
                 response.read()
             finally:
@@ -113,7 +111,7 @@ class WebdavClient:
             With the identifier ``url``.
         """
         with server_errors(address.url):
-            response = self._send(method, address, headers, None)
+            response = self._send(self._streams, method, address, headers, None)
             try:
                 if not response.is_success:
                     complaint = response.read()[:_LONGEST_COMPLAINT].decode(errors="replace")
@@ -123,18 +121,23 @@ class WebdavClient:
                 response.close()
 
     def _send(
-        self, method: str, address: Address, headers: Mapping[str, str] | None, content: Content
+        self,
+        http: httpx.Client,
+        method: str,
+        address: Address,
+        headers: Mapping[str, str] | None,
+        content: Content,
     ) -> httpx.Response:
         """Send a request; once more where a kept connection turned out to be closed already.
 
         XRootD announces that it keeps a connection, and closes it nevertheless, after some failures.
         """
         for chance in reversed(range(_CHANCES)):
-            request = self._http.build_request(
+            request = http.build_request(
                 method, address.https, headers=self._headers(address.server, headers), content=content
             )
             try:
-                return self._http.send(request, stream=True)
+                return http.send(request, stream=True)
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if not chance or method not in _REPEATABLE:
                     raise
@@ -147,3 +150,19 @@ class WebdavClient:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         return headers
+
+
+def _connections(trusted: ssl.SSLContext, timeout: httpx.Timeout) -> httpx.Client:
+    return httpx.Client(
+        verify=trusted,
+        # Otherwise variables of the environment could send our tokens through a stranger's proxy.
+        trust_env=False,
+        follow_redirects=False,
+        timeout=timeout,
+        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+    )
+
+
+def _close(*clients: httpx.Client) -> None:
+    for client in clients:
+        client.close()
