@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from dpps.composition.storage import storage_token
 from dpps.testing.command_line import Shell
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
 from dpps.testing.small_workload import COPY
+
+if TYPE_CHECKING:
+    from tests.conftest import RunningSystem
 
 pytestmark = [pytest.mark.xrootd, pytest.mark.rucio, pytest.mark.system]
 
@@ -172,6 +175,47 @@ transformations:
         assert (folder.storage(one["rse"]) / product[1:]).read_bytes() == data + b"added\n"
     left = [path for path in (folder.storage("CSCS") / "ctao" / "tmp").rglob("*") if path.is_file()]
     assert left == [], "what the job wrote has become the product"
+
+
+def test_a_package_brings_the_same_products_to_another_archive(
+    dpps: Shell,
+    running_system: RunningSystem,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number = uuid.uuid4().int % 2_000_000_000
+    day = f"ctao/acada/DL0/LSTN-01/ctao-north/event/{uuid.uuid4().hex}"
+    raw = make_raw_stream(
+        tmp_path / "in" / day / "TEL001_SDH0001_20260214T213000_CHUNK001.fits.fz", obs_id=number
+    )
+    for path in (raw, make_simtel(tmp_path / "in" / "run.simtel.zst", run=number)):
+        announce(path)
+    lfns = sorted(one["lfn"] for one in dpps("ingest", str(tmp_path / "in")))
+    bag = tmp_path / "bag.tar"
+    dpps("data", "package", "export", *lfns, "-o", str(bag), "--kind", "aip")
+    elsewhere = Shell(running_system.folder.root, capsys)
+
+    principals = running_system.folder.config / "principals.yaml"
+    principals.write_text("max: [production-manager]\n")
+    monkeypatch.setenv("DPPS_PRINCIPAL", "max")
+    refused = elsewhere("data", "package", "import", str(bag), exit_code=5)["error"]
+    principals.unlink()
+    monkeypatch.delenv("DPPS_PRINCIPAL")
+    assert refused["identifiers"]["action"] == "data.ingest"
+    assert "ingest" in refused["next_step"]
+    assert elsewhere("data", "find", f"instance__obs_id = {number}") == []
+
+    imported = elsewhere("data", "package", "import", str(bag))
+    assert sorted((one["outcome"], one["lfn"]) for one in imported) == [("imported", lfn) for lfn in lfns]
+    for lfn in lfns:
+        here, there = dpps("data", "info", lfn), elsewhere("data", "info", lfn)
+        same = ("bytes", "adler32", "dataset", "metadata")
+        assert [here[key] for key in same] == [there[key] for key in same]
+    elsewhere("data", "get", *lfns, "--output", str(tmp_path / "got"))
+    assert (tmp_path / "got" / raw.name).read_bytes() == raw.read_bytes()
+    again = elsewhere("data", "package", "import", str(bag))
+    assert {one["outcome"] for one in again} == {"known"}
 
 
 def test_files_written_into_the_folder_of_our_server_are_registered_where_they_lie(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 from dpps.composition.data import build_catalogue, build_policy
 from dpps.composition.instance import Instance
@@ -20,8 +21,9 @@ from dpps.domain.principals import Action, authorize
 __all__ = ["build_export_parts", "build_import_parts", "build_retrieval_parts", "open_named_datasets"]
 
 _REPORTER = "preservation"
-_IMPORTER = "production"
-"""May write products; raw data of telescopes are handed over, not imported."""
+_WRITERS = {Action.INGEST: "ingest"}
+_PUBLISHER = "production"
+"""Accounts of the catalogue by what importing a file asks leave for: the telescopes' data, and all else."""
 
 
 @contextmanager
@@ -67,7 +69,8 @@ def build_import_parts(folder: StateFolder, rse: str | None = None) -> ImportPar
     """
     instance = Instance.load(folder)
     return ImportParts(
-        catalogue=build_catalogue(folder, _IMPORTER),
+        catalogue=build_catalogue(folder, "reader"),
+        writer=cache(lambda action: build_catalogue(folder, _WRITERS.get(action, _PUBLISHER))),
         storage=build_storage(folder),
         policy=build_policy(folder),
         rse=rse or instance.computing_storage,

@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import bagit  # type: ignore[import-untyped]
 import pytest
@@ -24,10 +25,11 @@ from dpps.data.packages import (
     import_package,
     verify_package,
 )
+from dpps.data.ports import Catalogue, Registration, RegistrationOutcome
 from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput, NotAuthorized, NotFound
 from dpps.domain.files import MetadataValue
 from dpps.domain.names import Lfn
-from dpps.domain.principals import Principal, Role
+from dpps.domain.principals import Action, Principal, Role
 from tests.unit.data.conftest import Archive
 from tests.unit.data.products import add_product
 
@@ -75,13 +77,15 @@ def left(folder: Path) -> list[str]:
 @pytest.fixture
 def elsewhere(archive: Archive) -> ImportParts:
     """Another archive, empty."""
+    catalogue = MemoryCatalogue(
+        [
+            replace(element, url_prefix=f"memory://other/{element.rse}")
+            for element in archive.catalogue.storage_elements()
+        ]
+    )
     return ImportParts(
-        catalogue=MemoryCatalogue(
-            [
-                replace(element, url_prefix=f"memory://other/{element.rse}")
-                for element in archive.catalogue.storage_elements()
-            ]
-        ),
+        catalogue=catalogue,
+        writer=lambda _action: catalogue,
         storage=MemoryStorage(),
         policy=archive.policy,
         rse="PIC",
@@ -295,6 +299,56 @@ def test_names_taken_with_other_content_are_refused_one_by_one(
     results = {one.lfn: one for one in take(elsewhere, path)}
     assert isinstance(results[RAW].error, Conflict)
     assert results[DL3].created
+
+
+def test_each_scope_is_written_by_those_who_may(
+    archive: Archive, elsewhere: ImportParts, tmp_path: Path
+) -> None:
+    telescope = Lfn("/ctao/acada/DL0/night/raw.fits")
+    add_product(archive, telescope, b"raw")
+    add_product(archive, DL3, b"events", RELEASED)
+    path = export(archive, [telescope, DL3], tmp_path / "bag", kind=PackageKind.ARCHIVAL)
+    written: dict[Action, list[Lfn]] = {}
+
+    def writer(action: Action) -> Catalogue:
+        def register(registrations: Sequence[Registration]) -> list[RegistrationOutcome]:
+            written.setdefault(action, []).extend(one.lfn for one in registrations)
+            return elsewhere.catalogue.register(registrations)
+
+        return cast("Catalogue", Spied(elsewhere.catalogue, register))
+
+    parts = replace(elsewhere, writer=writer)
+    with pytest.raises(NotAuthorized) as refused:
+        take(parts, path, MANAGER)
+    assert (refused.value.identifiers["action"], written) == (Action.INGEST.value, {})
+    assert "ingest" in refused.value.next_step
+
+    both = Principal(name="eve", roles=frozenset({Role.PRODUCTION_MANAGER, Role.INGEST}))
+    assert all(one.created for one in take(parts, path, both))
+    assert written == {Action.INGEST: [telescope], Action.PUBLISH: [DL3]}
+
+
+class Spied:
+    """A catalogue whose registrations are seen."""
+
+    def __init__(self, catalogue: Catalogue, register: Callable[..., list[RegistrationOutcome]]) -> None:
+        self._catalogue = catalogue
+        self.register = register
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._catalogue, name)
+
+
+def test_temporary_files_are_not_taken_for_ever(
+    archive: Archive, elsewhere: ImportParts, tmp_path: Path
+) -> None:
+    temporary = Lfn("/ctao/tmp/ada/file.dat")
+    add_product(archive, temporary, b"x")
+    path = export(archive, [temporary], tmp_path / "bag")
+
+    with pytest.raises(InvalidInput) as refused:
+        take(elsewhere, path)
+    assert refused.value.code == "package-temporary"
 
 
 def test_the_principal_must_be_allowed_to_write_the_scope(

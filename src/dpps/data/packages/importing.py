@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
@@ -16,6 +16,7 @@ from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, Registration, Storage
 from dpps.data.publishing import enter_and_attach
 from dpps.data.storing import scope_action
+from dpps.data.temporary import TEMPORARY_SCOPE
 from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput
 from dpps.domain.files import ArchivedFile
 from dpps.domain.names import Lfn
@@ -34,6 +35,9 @@ class ImportParts:
     """What importing works with."""
 
     catalogue: Catalogue
+    """Tells what is there."""
+    writer: Callable[[Action], Catalogue]
+    """Gives the catalogue as one who may do this there: each scope has writers of its own."""
     storage: Storage
     policy: PreservationPolicy
     rse: str
@@ -136,8 +140,12 @@ def _import(
                     dataset=record.dataset,
                 )
             )
-    for one in enter_and_attach(parts.catalogue, parts.policy, fresh):
-        outcomes[one.lfn] = ImportedFile(lfn=one.lfn, created=one.error is None, error=one.error)
+    for action in {scope_action(one.lfn) for one in fresh}:
+        mine = [one for one in fresh if scope_action(one.lfn) is action]
+        for entered in enter_and_attach(parts.writer(action), parts.policy, mine):
+            outcomes[entered.lfn] = ImportedFile(
+                lfn=entered.lfn, created=entered.error is None, error=entered.error
+            )
     yield from (outcomes[record.lfn] for record in records)
 
 
@@ -181,6 +189,13 @@ def _check(record: FileRecord, vo: str) -> None:
             f"{record.lfn} is a name of the virtual organisation {record.lfn.vo!r}, the archive is of {vo!r}",
             code="vo-other",
             next_step="import it into an archive of that organisation",
+            lfn=record.lfn,
+        )
+    if record.lfn.scope == TEMPORARY_SCOPE:
+        raise InvalidInput(
+            f"{record.lfn} is a temporary file, which no archive keeps",
+            code="package-temporary",
+            next_step="store it as a product first, then export that",
             lfn=record.lfn,
         )
     validate_metadata(record.metadata)
