@@ -17,6 +17,7 @@ import subprocess
 import time
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -227,46 +228,20 @@ def _measure_set(state: StateFolder, dataset: str, *, files: int, size_bytes: in
 
 def _figures(small: Times, large: Times, peer: str) -> list[Figure]:
     count, size = f"{small.copies} × 1 MB", f"{large.copies} × {large.megabytes / large.copies:.0f} MB"
+    rate = partial(Figure, more_is_better=True, peer_source=peer)
+    copies = partial(rate, unit="copies/s", peer=small.copies / small.peer)
+    megabytes = partial(rate, unit="MB/s", peer=large.megabytes / large.peer)
+    whole, moving = "rule to catalogue", "transfers only"
     return [
-        Figure(
-            name=f"replication, {count}, rule to catalogue",
-            value=small.copies / small.whole,
-            unit="copies/s",
-            more_is_better=True,
-            aim=60.0,
-            peer=small.copies / small.peer,
-            peer_source=peer,
-        ),
-        Figure(
-            name=f"replication, {count}, transfers only",
-            value=small.copies / small.moving,
-            unit="copies/s",
-            more_is_better=True,
-            peer=small.copies / small.peer,
-            peer_source=peer,
-        ),
+        copies(name=f"replication, {count}, {whole}", value=small.copies / small.whole, aim=60.0),
+        copies(name=f"replication, {count}, {moving}", value=small.copies / small.moving),
         Figure(
             name="replication, processor time of all services",
             value=1e3 * small.cpu / small.copies,
             unit="ms/copy",
         ),
-        Figure(
-            name=f"replication, {size}, rule to catalogue",
-            value=large.megabytes / large.whole,
-            unit="MB/s",
-            more_is_better=True,
-            aim_ratio=0.7,
-            peer=large.megabytes / large.peer,
-            peer_source=peer,
-        ),
-        Figure(
-            name=f"replication, {size}, transfers only",
-            value=large.megabytes / large.moving,
-            unit="MB/s",
-            more_is_better=True,
-            peer=large.megabytes / large.peer,
-            peer_source=peer,
-        ),
+        megabytes(name=f"replication, {size}, {whole}", value=large.megabytes / large.whole, aim_ratio=0.7),
+        megabytes(name=f"replication, {size}, {moving}", value=large.megabytes / large.moving),
     ]
 
 
