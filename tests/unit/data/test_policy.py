@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import random
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
@@ -9,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpps.data.policy import PreservationPolicy, load_policy, plan_rules
+from dpps.data.policy import PreservationPolicy, ProductKind, load_policy, plan_rules
 from dpps.data.policy.durations import format_duration, parse_duration
 from dpps.data.policy.expressions import parse_expression
-from dpps.data.policy.plan import distance_km, eligible_storages, site_of
+from dpps.data.policy.plan import distance_km, eligible_storages, largest_apart, site_of
 from dpps.data.policy.reading import read_policy
 from dpps.data.ports import StorageElement
 from dpps.domain.errors import InvalidInput, Unavailable
@@ -163,6 +165,73 @@ def test_two_storages_of_one_site_count_once() -> None:
     assert planned("copies: 2", elements) == [(2, "CSCS|PIC", None)]
     with pytest.raises(Unavailable, match="need 3 copies at OFFSITE=True; the present storages can hold 2"):
         planned("copies: 3", elements)
+
+
+def on_a_circle(degrees: Iterable[float]) -> list[StorageElement]:
+    """Return storages on the equator, of which one degree is 111.2 km."""
+    return [
+        StorageElement(
+            rse=f"S{number:02d}",
+            onsite=False,
+            url_prefix=f"memory://S{number:02d}",
+            attributes={"OFFSITE": "True", "latitude": "0", "longitude": str(longitude)},
+        )
+        for number, longitude in enumerate(degrees)
+    ]
+
+
+def chosen_numbers(degrees: Sequence[float], distance: float) -> list[int]:
+    kind = ProductKind.model_validate(
+        {"name": "a", "copies": 1, "free_onsite": "never", "distance_km": distance}
+    )
+    return [int(one.rse[1:]) for one in eligible_storages(kind, on_a_circle(degrees))]
+
+
+@pytest.mark.parametrize(
+    ("degrees", "number"),
+    [
+        ([pair * 9 + side for pair in range(20) for side in (0, 1)], 20),
+        ([9.0 * number for number in range(40)], 20),
+        ([18 * (number % 20) + number / 100 for number in range(40)], 20),
+        ([30 * cluster + place for cluster in range(10) for place in range(4)], 10),
+    ],
+    ids=["pairs", "ring", "pairs by name apart", "clusters"],
+)
+def test_forty_sites_are_chosen_from_as_well(degrees: Sequence[float], number: int) -> None:
+    distance = 1100.0 if degrees[1] == 9.0 else 500.0
+    chosen = chosen_numbers(degrees, distance)
+    assert len(chosen) == number
+    assert chosen == chosen_numbers(degrees, distance)
+
+
+@given(
+    degrees=st.lists(st.integers(0, 359), min_size=1, max_size=9, unique=True),
+    distance=st.sampled_from([500.0, 3000.0, 8000.0]),
+)
+def test_no_larger_set_of_sites_exists_and_none_before_it(degrees: list[int], distance: float) -> None:
+    elements = on_a_circle(degrees)
+
+    def are_apart(numbers: tuple[int, ...]) -> bool:
+        pairs = combinations((elements[number] for number in numbers), 2)
+        return all((distance_km(*pair) or 0) >= distance for pair in pairs)
+
+    sizes = range(len(elements), 0, -1)
+    sets = (found for size in sizes for found in combinations(range(len(elements)), size))
+    assert tuple(chosen_numbers(degrees, distance)) == next(filter(are_apart, sets))
+
+
+def test_sites_in_a_tangle_are_chosen_from_within_bounds() -> None:
+    drawn = random.Random(4)  # noqa: S311 - not for secrets
+    names = [f"S{number:03d}" for number in range(120)]
+    near: dict[str, set[str]] = {name: set() for name in names}
+    for one, other in combinations(names, 2):
+        if drawn.random() < 0.1:
+            near[one].add(other)
+            near[other].add(one)
+    chosen = largest_apart(near)
+    assert len(chosen) > 20
+    assert all(near[name].isdisjoint(chosen) for name in chosen)
+    assert all(name in chosen or near[name].intersection(chosen) for name in names)
 
 
 def test_a_distance_that_no_storages_have_is_told_not_weakened() -> None:

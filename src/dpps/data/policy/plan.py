@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from dpps.data.policy.document import OFFSITE_EXPRESSION, PreservationPolicy, ProductKind
@@ -11,10 +11,12 @@ from dpps.data.ports import ReplicationRule, StorageElement
 from dpps.domain.errors import Unavailable
 from dpps.domain.sites import great_circle_km
 
-__all__ = ["OFFSITE_EXPRESSION", "distance_km", "eligible_storages", "plan_rules", "site_of"]
+__all__ = ["OFFSITE_EXPRESSION", "distance_km", "eligible_storages", "largest_apart", "plan_rules", "site_of"]
 
 ONSITE_EXPRESSION = "ONSITE=True"
 """RSE expression of the storages at the telescopes."""
+_STEPS_MAX = 20_000
+"""Steps of the search for the largest set of storages; two to the power of a dozen are fewer."""
 
 
 def plan_rules(
@@ -65,7 +67,7 @@ def eligible_storages(kind: ProductKind, elements: Sequence[StorageElement]) -> 
         if not _may_both_hold(kind, one, other):
             near[one.rse].add(other.rse)
             near[other.rse].add(one.rse)
-    chosen = set(_largest_apart(near))
+    chosen = set(largest_apart(near))
     return [one for one in matching if one.rse in chosen]
 
 
@@ -111,23 +113,53 @@ def distance_km(one: StorageElement, other: StorageElement) -> float | None:
     return great_circle_km(here, there)
 
 
-def _largest_apart(near: Mapping[str, set[str]]) -> tuple[str, ...]:
+def largest_apart(near: Mapping[str, set[str]]) -> tuple[str, ...]:
     """Return the largest set of names of which no two are near each other; the first one by name."""
-    best: tuple[str, ...] = ()
-    for found in _sets_apart(near, (), tuple(sorted(near))):
-        if len(found) > len(best):
-            best = found
-    return best
+    search = _Search(near)
+    search.extend((), tuple(sorted(near)))
+    return search.best
 
 
-def _sets_apart(
-    near: Mapping[str, set[str]], chosen: tuple[str, ...], left: tuple[str, ...]
-) -> Iterator[tuple[str, ...]]:
-    """Yield the sets in the order of names, each when nothing can be added to it."""
-    if not left:
-        yield chosen
-        return
-    first, rest = left[0], left[1:]
-    yield from _sets_apart(near, (*chosen, first), tuple(name for name in rest if name not in near[first]))
-    if near[first]:  # leaving out a storage that is near no other one could only make the set smaller
-        yield from _sets_apart(near, chosen, rest)
+class _Search:
+    """Looks for the largest set, set by set in the order of names, without those that cannot be larger.
+
+    The number of sets grows exponentially with that of the storages. Up to a dozen all are within the limit;
+    beyond, the largest one that was found within it is taken: the same one every time, and possibly smaller
+    than another that exists. Forty storages that are near each other in clusters are far below the limit.
+
+    Parameters
+    ----------
+    near : mapping of str to set of str
+        The names that are near each name.
+    """
+
+    def __init__(self, near: Mapping[str, set[str]]) -> None:
+        self._near = near
+        self._steps_left = _STEPS_MAX
+        self.best: tuple[str, ...] = ()
+
+    def extend(self, chosen: tuple[str, ...], left: tuple[str, ...]) -> None:
+        """Look at the sets that hold what is chosen and some of what is left, which is near none of it."""
+        self._steps_left -= 1
+        if len(chosen) + self._most_apart(left) <= len(self.best) or self._steps_left < 0:
+            return
+        if not left:
+            self.best = chosen
+            return
+        first, rest = left[0], left[1:]
+        near = self._near[first]
+        self.extend((*chosen, first), tuple(name for name in rest if name not in near))
+        if near.intersection(rest):  # leaving out a storage that is near no other one makes the set smaller
+            self.extend(chosen, rest)
+
+    def _most_apart(self, names: Sequence[str]) -> int:
+        """Return what no set of these names can exceed: of names that are all near each other one counts."""
+        groups: list[list[str]] = []
+        for name in names:
+            near = self._near[name]
+            group = next((one for one in groups if near.issuperset(one)), None)
+            if group is None:
+                groups.append([name])
+            else:
+                group.append(name)
+        return len(groups)
