@@ -1,0 +1,1 @@
+"""Telescopes: mirror, camera, electronics and trigger."""

@@ -1,0 +1,1 @@
+"""The simulator against real simulation (sim_telarray, CORSIKA)."""

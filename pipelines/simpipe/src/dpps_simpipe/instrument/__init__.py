@@ -1,0 +1,20 @@
+"""The instrument model: telescopes, cameras, arrays and sites as versioned data of the package."""
+
+from dpps_simpipe.instrument.library import (
+    array_names,
+    camera_description,
+    load_array,
+    subarray_description,
+)
+from dpps_simpipe.instrument.model import Array, Efficiency, Telescope, TelescopeType
+
+__all__ = [
+    "Array",
+    "Efficiency",
+    "Telescope",
+    "TelescopeType",
+    "array_names",
+    "camera_description",
+    "load_array",
+    "subarray_description",
+]

@@ -1,0 +1,1 @@
+"""Runs: description, events, production of files."""

@@ -1,0 +1,209 @@
+"""Run descriptions turned into HDF5 files by several workers, block by block, resumable."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from ctapipe.core import run_tool
+from ctapipe.tools.merge import MergeTool
+from ctapipe.tools.process import ProcessorTool
+
+from dpps.domain.errors import Conflict, DppsError, InvalidInput
+from dpps_simpipe.simulation.description import BLOCKS_PER_RUN, Run, load_run
+
+__all__ = ["LEVELS", "Result", "produce"]
+
+#: What can be written, and ctapipe's switch for it.
+LEVELS = {
+    "r1": "write_r1_waveforms",
+    "dl1-images": "write_dl1_images",
+    "dl1-parameters": "write_dl1_parameters",
+    "dl2": "write_dl2",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a production gave.
+
+    Parameters
+    ----------
+    output : Path
+        The file.
+    blocks : int
+        Blocks in it.
+    blocks_before : int
+        Blocks that an earlier try had finished.
+    showers : int
+        Showers thrown.
+    """
+
+    output: Path
+    blocks: int
+    blocks_before: int
+    showers: int
+
+
+def _part_name(run: Run, block: int) -> str:
+    return f"block_{run.run * BLOCKS_PER_RUN + block:09d}.h5"
+
+
+def _make_block(description: Path, block: int, target: Path, levels: tuple[str, ...]) -> None:
+    """Simulate one block into a file that appears when it is complete."""
+    unfinished = target.with_name(f"unfinished_{target.name}")
+    unfinished.unlink(missing_ok=True)
+    arguments = [
+        f"--input={description}",
+        f"--output={unfinished}",
+        f"--ShowerSimulationSource.block={block}",
+        f"--provenance-log={target.with_suffix('.provenance.log')}",
+        "--overwrite",
+        "--log-level=WARN",
+        "--SoftwareTrigger.min_telescopes=1",
+    ]
+    arguments += [f"--DataWriter.{switch}={level in levels}" for level, switch in LEVELS.items()]
+    code = run_tool(ProcessorTool(), argv=arguments, raises=True)
+    if code != 0:
+        raise InvalidInput(
+            f"ctapipe-process ended with {code} for block {block} of {description}",
+            code="simpipe.block-failed",
+            next_step="Read its messages above.",
+            block=block,
+        )
+    unfinished.replace(target)
+
+
+def _fingerprint(run: Run, levels: Sequence[str]) -> str:
+    text = json.dumps({"run": asdict(run), "levels": sorted(levels)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _open_parts(folder: Path, fingerprint: str) -> None:
+    """Make the folder of parts, or make sure that it belongs to this run."""
+    mark = folder / "run.sha256"
+    if mark.exists() and mark.read_text(encoding="utf-8") != fingerprint:
+        raise Conflict(
+            f"{folder} holds blocks of another run description",
+            code="simpipe.parts-of-another-run",
+            next_step=f"Remove {folder} or choose another output.",
+            path=folder,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(fingerprint, encoding="utf-8")
+
+
+def produce(
+    description: Path,
+    output: Path,
+    *,
+    workers: int = 1,
+    levels: Sequence[str] = ("dl1-images", "dl1-parameters"),
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Simulate a run into one ctapipe HDF5 file.
+
+    Killed at any time, the next call goes on with the blocks that are missing. The content does not
+    depend on the number of workers.
+
+    Parameters
+    ----------
+    description : Path
+        Run description.
+    output : Path
+        File to write.
+    workers : int
+        Processes.
+    levels : sequence of str
+        What to write, see `LEVELS`.
+    progress : callable or None
+        Is told the number of finished blocks and of all blocks.
+
+    Returns
+    -------
+    Result
+        What was made.
+
+    Raises
+    ------
+    Conflict
+        The output exists, or its parts belong to another run.
+    InvalidInput
+        The description, a level or the number of workers is wrong.
+    """
+    description, output = description.resolve(), output.resolve()  # ctapipe's tools change folder
+    run = load_run(description)
+    unknown = [level for level in levels if level not in LEVELS]
+    if unknown or workers < 1:
+        raise InvalidInput(
+            f"levels {unknown} are unknown" if unknown else f"{workers} workers are too few",
+            code="simpipe.option-invalid",
+            next_step=f"Levels are {', '.join(LEVELS)}; give at least one worker.",
+        )
+    if output.exists():
+        raise Conflict(
+            f"{output} exists",
+            code="simpipe.output-exists",
+            next_step="Choose another output, or remove the file.",
+            path=output,
+        )
+    parts = output.with_name(output.name + ".parts")
+    _open_parts(parts, _fingerprint(run, levels))
+    targets = [parts / _part_name(run, block) for block in range(run.blocks)]
+    missing = [block for block, target in enumerate(targets) if not target.exists()]
+    before = run.blocks - len(missing)
+    jobs = [(description, block, targets[block], tuple(levels)) for block in missing]
+    _run_jobs(jobs, workers, lambda done: progress(before + done, run.blocks) if progress else None)
+    _merge(targets, output)
+    shutil.rmtree(parts)
+    return Result(output=output, blocks=run.blocks, blocks_before=before, showers=run.showers)
+
+
+def _run_jobs(
+    jobs: Sequence[tuple[Path, int, Path, tuple[str, ...]]], workers: int, tell: Callable[[int], object]
+) -> None:
+    """Make blocks in fresh processes; the first failure ends all."""
+    if not jobs:
+        return
+    context = get_context("spawn")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context) as pool:
+        waiting = [pool.submit(_make_block_plainly, *job) for job in jobs]
+        try:
+            for done, future in enumerate(as_completed(waiting), start=1):
+                failure = future.result()
+                if failure is not None:
+                    raise InvalidInput(
+                        str(failure["message"]),
+                        code=str(failure["code"]),
+                        next_step=str(failure["next_step"]),
+                    )
+                tell(done)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _make_block_plainly(
+    description: Path, block: int, target: Path, levels: tuple[str, ...]
+) -> dict[str, object] | None:
+    """Make a block; give our own errors as plain data, since they do not survive pickling."""
+    try:
+        _make_block(description, block, target, levels)
+    except DppsError as error:
+        return dict(error.as_dict())
+    return None
+
+
+def _merge(parts: Sequence[Path], output: Path) -> None:
+    """Put blocks into one file that appears when it is complete."""
+    unfinished = output.with_name(f"unfinished_{output.name}")
+    arguments = [*map(str, parts), f"--output={unfinished}", "--overwrite", "--log-level=WARN"]
+    arguments.append(f"--provenance-log={output.with_suffix('.provenance.log')}")
+    run_tool(MergeTool(), argv=arguments, raises=True)
+    unfinished.replace(output)
