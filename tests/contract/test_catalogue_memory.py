@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from dpps.adapters.memory.catalogue import MemoryCatalogue
+from dpps.adapters.memory.copy_states import MemoryCopyStates
 from dpps.domain.files import FileContent, MetadataValue, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.testing.catalogue_contract import CatalogueContract
+from dpps.testing.copy_states_contract import CopyStatesContract
 from dpps.testing.storages import storage_element
 
 
@@ -64,5 +66,14 @@ def folder() -> str:
     return "/ctao/dpps/test"
 
 
+@pytest.fixture
+def copy_states(catalogue: MemoryCatalogue) -> MemoryCopyStates:
+    return MemoryCopyStates(catalogue)
+
+
 class TestMemoryCatalogue(CatalogueContract):
+    pass
+
+
+class TestMemoryCopyStates(CopyStatesContract):
     pass

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from dpps.adapters.rucio.copy_states import RucioCopyStates
 from dpps.adapters.rucio.errors import catalogue_errors
 from dpps.composition.data import build_catalogue
-from dpps.data.ports import Catalogue
+from dpps.composition.rucio_accounts import connect_account
+from dpps.data.ports import Catalogue, ReplicationRule
 from dpps.data.query import EVERYTHING, Place
+from dpps.data.why.observations import CopyStates
 from dpps.domain.errors import Conflict, NotAuthorized, Unavailable
-from dpps.domain.files import FileContent, MetadataValue
+from dpps.domain.files import FileContent, MetadataValue, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.testing.catalogue_contract import CatalogueContract, RawCatalogue
+from dpps.testing.copy_states_contract import CopyStatesContract
 
 if TYPE_CHECKING:
     from tests.conftest import RunningSystem
@@ -111,6 +115,24 @@ def raw(running_system: RunningSystem) -> Iterator[RawCatalogue]:
 @pytest.fixture
 def folder() -> str:
     return f"/ctao/dpps/contract-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="module")
+def copy_states(running_system: RunningSystem) -> CopyStates:
+    return RucioCopyStates(connect_account(running_system.folder, "reader"))
+
+
+class TestRucioCopyStates(CopyStatesContract):
+    def test_a_copy_that_a_rule_wants_is_under_way(
+        self, catalogue: Catalogue, copy_states: CopyStates, raw: RawCatalogue, folder: str
+    ) -> None:
+        file = CatalogueContract.file(folder, "a/1.dat", rse=raw.onsite_rse)
+        assert [one.error for one in catalogue.register([file])] == [None]
+        catalogue.attach(file.dataset, [file.lfn])
+        catalogue.ensure_rule(ReplicationRule(dataset=file.dataset, copies=1, expression=raw.offsite_rse))
+        states = copy_states.copy_states([file.lfn])[file.lfn]
+        assert states[raw.onsite_rse] is ReplicaState.AVAILABLE
+        assert states[raw.offsite_rse] in {ReplicaState.COPYING, ReplicaState.UNAVAILABLE}
 
 
 class TestRucioCatalogue(CatalogueContract):

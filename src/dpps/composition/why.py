@@ -22,12 +22,15 @@ _READER = "reader"
 def open_why(folder: StateFolder) -> Iterator[WhyParts]:
     """Give what explanations are made from, for the time of a block."""
     from dpps.adapters.http.refusals import HttpHandoverLedger
+    from dpps.adapters.rucio.copy_states import RucioCopyStates
     from dpps.adapters.rucio.requests import RucioRequestLedger
 
+    client = connect_account(folder, _READER)
     with open_sites(folder) as sites:
         yield WhyParts(
             catalogue=build_catalogue(folder, _READER),
-            requests=RucioRequestLedger(connect_account(folder, _READER)),
+            copies=RucioCopyStates(client),
+            requests=RucioRequestLedger(client),
             sites=sites,
             handover=HttpHandoverLedger(Instance.load(folder).endpoint("ingest").url),
             policy=build_policy(folder),

@@ -13,10 +13,10 @@ from dpps.domain.errors import InvalidInput
 from dpps.domain.files import ArchivedFile, FileContent, MetadataValue, Replica, ReplicaState
 from dpps.domain.names import Lfn
 
-__all__ = ["FileReader", "StorageTable"]
+__all__ = ["REPLICA_STATES", "FileReader", "StorageTable"]
 
 _FEW = 8
-_REPLICA_STATES = {
+REPLICA_STATES = {
     "AVAILABLE": ReplicaState.AVAILABLE,
     "COPYING": ReplicaState.COPYING,
     "BAD": ReplicaState.BAD,
@@ -197,7 +197,7 @@ class FileReader:
             Replica(
                 rse=rse,
                 pfn=self._preferred(replicas["rses"].get(rse, []), rse),
-                state=_REPLICA_STATES.get(state, ReplicaState.UNAVAILABLE),
+                state=REPLICA_STATES.get(state, ReplicaState.UNAVAILABLE),
                 onsite=self._storages.element(rse).onsite,
             )
             for rse, state in sorted(replicas.get("states", {}).items())

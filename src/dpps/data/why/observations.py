@@ -15,6 +15,7 @@ from dpps.domain.files import ArchivedFile, ReplicaState
 from dpps.domain.names import Lfn
 
 __all__ = [
+    "CopyStates",
     "DatasetObservation",
     "FileObservation",
     "HandoverLedger",
@@ -132,6 +133,14 @@ class DatasetObservation:
     rules: tuple[ReplicationRule, ...]
     examples: tuple[FileObservation, ...]
     """Some of the incomplete ones."""
+
+
+class CopyStates(Protocol):
+    """How complete many files are, without everything else that is known of them."""
+
+    def copy_states(self, lfns: Sequence[Lfn]) -> Mapping[Lfn, Mapping[str, ReplicaState]]:
+        """Return, by file and RSE, the state of each copy; unknown files are left out."""
+        ...
 
 
 class RequestLedger(Protocol):

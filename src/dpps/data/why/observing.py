@@ -15,6 +15,7 @@ from dpps.data.transfers.service import MovedFile, RetryLog
 from dpps.data.why.explaining import explain_dataset, explain_file
 from dpps.data.why.findings import Explanation
 from dpps.data.why.observations import (
+    CopyStates,
     DatasetObservation,
     FileObservation,
     HandoverLedger,
@@ -49,6 +50,7 @@ class WhyParts:
     """Who is asked."""
 
     catalogue: Catalogue
+    copies: CopyStates
     requests: RequestLedger
     sites: SiteParts
     handover: HandoverLedger
@@ -202,16 +204,18 @@ def _failures(parts: WhyParts, moved: MovedFile | None) -> list[RetryLog]:
 
 def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> DatasetObservation:
     rules = _rules(parts.catalogue, name)
-    found = [one for one in parts.catalogue.files(members[:_FILES_MAX]) if one is not None]
-    lacking = [one for one in found if any(copy.state in _LACKING for copy in one.replicas)]
+    looked_at = members[:_FILES_MAX]
+    states = parts.copies.copy_states(looked_at)
+    lacking = [one for one in looked_at if _LACKING.intersection(states.get(one, {}).values())]
+    examples = parts.catalogue.files(lacking[:_EXAMPLES_MAX])
     look = _Look(parts)
     return DatasetObservation(
         name=name,
         files=len(members),
-        looked_at=len(found),
+        looked_at=len(looked_at),
         incomplete=len(lacking),
         rules=tuple(rules),
-        examples=tuple(_observe_file(parts, one, rules, look) for one in lacking[:_EXAMPLES_MAX]),
+        examples=tuple(_observe_file(parts, one, rules, look) for one in examples if one is not None),
     )
 
 

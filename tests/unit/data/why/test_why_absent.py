@@ -29,6 +29,7 @@ def test_an_unknown_name_is_said_to_be_unknown(name: str) -> None:
     nobody = cast("Any", None)  # nothing else is asked about a file that is not there
     parts = WhyParts(
         catalogue=MemoryCatalogue([]),
+        copies=nobody,
         requests=nobody,
         sites=nobody,
         handover=NothingRefused(),
