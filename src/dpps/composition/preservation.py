@@ -58,6 +58,8 @@ class PreservationSettings(BaseSettings):
     """Hours between two listings of all storages. Default: 24."""
     look_hours: float = Field(default=24.0, gt=0)
     """Hours after which a dataset that has everything is looked at again. Default: 24."""
+    events_days: float = Field(default=730.0, gt=0)
+    """Days for which events are kept; those of files whose alarm stands stay. Default: 730."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class PreservationParts:
     survey_every: timedelta
     look_every: timedelta
     dark_grace: timedelta
+    events_kept: timedelta
     prepare: Callable[[], None]
     """Brings the database schema up to date."""
     close: Callable[[], None]
@@ -207,6 +210,7 @@ def build_preservation(
         survey_every=timedelta(hours=settings.survey_hours),
         look_every=timedelta(hours=settings.look_hours),
         dark_grace=timedelta(hours=settings.dark_grace_hours),
+        events_kept=timedelta(days=settings.events_days),
         prepare=lambda: migrate(url),
         close=engine.dispose,
     )

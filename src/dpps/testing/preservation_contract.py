@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 
 from dpps.data.audit.ports import DatasetStates, Evidence, Findings
 from dpps.data.audit.records import AuditEvent, CopyEvidence, CopyKey, CopyOutcome
@@ -242,4 +243,43 @@ class FindingsContract:
             _NOW + _DAY,
         )
         findings.drop_dark(["u://b"])
-        assert findings.dark(_NOW, rse="PIC") == []
+        assert list(findings.dark(_NOW, rse="PIC")) == []
+
+    def test_dark_files_are_chosen_and_counted(self, findings: Findings) -> None:
+        findings.see_dark("PIC", {"u://a": False, "u://b": True, "u://c": True}, _NOW)
+        findings.see_dark("CSCS", {"u://d": True}, _NOW)
+        findings.see_dark("PIC", {"u://e": True}, _NOW + _DAY)
+        assert [one.url for one in findings.dark(_NOW, temporary=True)] == ["u://d", "u://b", "u://c"]
+        assert [one.url for one in findings.dark(_NOW, temporary=False)] == ["u://a"]
+        named = findings.dark(_NOW, urls=["u://c", "u://d", "u://e", "u://unknown"])
+        assert {one.url for one in named} == {"u://c", "u://d"}
+        assert list(findings.dark(_NOW, urls=[])) == []
+        assert (findings.count_dark(_NOW, "PIC"), findings.count_dark(_NOW + _DAY, "PIC")) == (3, 4)
+        assert findings.count_dark(_NOW, "FRASCATI") == 0
+
+    def test_many_dark_files_come_in_order_while_they_are_dropped(self, findings: Findings) -> None:
+        urls = [f"u://{number:05d}" for number in range(2500)]
+        findings.see_dark("PIC", dict.fromkeys(reversed(urls), True), _NOW)
+        found: list[str] = []
+        for some in batched(findings.dark(_NOW), 300):
+            found += [one.url for one in some]
+            findings.drop_dark(found[-len(some) :])
+        assert found == urls
+        assert findings.count_dark(_NOW, "PIC") == 0
+
+    def test_old_events_are_forgotten_but_those_of_standing_alarms(self, findings: Findings) -> None:
+        old, kept, new = (
+            AuditEvent(at=at, kind="damaged", name=name, rse="PIC")
+            for at, name in ((_NOW, "/a/b/1"), (_NOW, "/a/b/2"), (_NOW + _DAY, "/a/b/1"))
+        )
+        for event in (old, kept, new):
+            findings.note(event)
+        for lfn in ("/a/b/1", "/a/b/2"):
+            findings.raise_alarm(lfn, "no good copy", _NOW)
+        findings.end_alarm("/a/b/1", _NOW)
+        assert findings.forget_events(_NOW) == 0
+        assert findings.forget_events(_NOW + _DAY) == 1
+        assert findings.events(10) == [new, kept]
+        findings.end_alarm("/a/b/2", _NOW)
+        assert findings.forget_events(_NOW + _DAY) == 1
+        assert findings.events(10) == [new]

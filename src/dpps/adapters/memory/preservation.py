@@ -252,6 +252,13 @@ class MemoryFindings:
         """Return the latest events, the newest first."""
         return self._events[::-1][:limit]
 
+    def forget_events(self, before: datetime) -> int:
+        """Forget events before a time but those of files whose alarm stands; return their number."""
+        kept = [one for one in self._events if one.at >= before or one.name in self._alarms]
+        forgotten = len(self._events) - len(kept)
+        self._events = kept
+        return forgotten
+
     def see_dark(self, rse: str, urls: Mapping[str, bool], at: datetime) -> None:
         """Note unknown files seen at a storage, by URL, and whether each is a temporary one."""
         for url, temporary in urls.items():
@@ -271,7 +278,25 @@ class MemoryFindings:
         for url in urls:
             self._dark.pop(url, None)
 
-    def dark(self, seen_before: datetime, *, rse: str | None = None) -> list[DarkFile]:
-        """Return files that were seen first before a time, by storage and URL."""
-        found = [one for one in self._dark.values() if one.first_seen_at <= seen_before]
-        return sorted((one for one in found if rse in (None, one.rse)), key=lambda one: (one.rse, one.url))
+    def dark(
+        self,
+        seen_before: datetime,
+        *,
+        rse: str | None = None,
+        temporary: bool | None = None,
+        urls: Sequence[str] | None = None,
+    ) -> Iterator[DarkFile]:
+        """Yield files that were seen first before a time, by storage and URL."""
+        found = [
+            one
+            for one in self._dark.values()
+            if one.first_seen_at <= seen_before
+            and rse in (None, one.rse)
+            and temporary in (None, one.temporary)
+            and (urls is None or one.url in urls)
+        ]
+        yield from sorted(found, key=lambda one: (one.rse, one.url))
+
+    def count_dark(self, seen_before: datetime, rse: str) -> int:
+        """Return the number of files of a storage that were seen first before a time."""
+        return sum(1 for _ in self.dark(seen_before, rse=rse))

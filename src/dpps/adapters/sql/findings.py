@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import batched
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Engine, delete, select, text, update
+from sqlalchemy import Engine, Select, collate, delete, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from dpps.adapters.sql.engine import database_errors
@@ -82,6 +82,18 @@ class SqlFindings:
             rows = connection.execute(select(*columns).order_by(events.c.id.desc()).limit(limit)).mappings()
             return [AuditEvent(**row) for row in rows]
 
+    def forget_events(self, before: datetime) -> int:
+        """Forget events before a time but those of files whose alarm stands; return their number."""
+        stands = exists().where(alarm.c.lfn == events.c.name, alarm.c.cleared_at.is_(None))
+        old = select(events.c.id).where(events.c.at < before, ~stands).limit(_CHUNK)
+        forgotten = 0
+        while True:
+            with database_errors(), self._engine.begin() as connection:
+                count = connection.execute(delete(events).where(events.c.id.in_(old))).rowcount
+            forgotten += count
+            if count < _CHUNK:
+                return forgotten
+
     def see_dark(self, rse: str, urls: Mapping[str, bool], at: datetime) -> None:
         """Note unknown files seen at a storage, by URL, and whether each is a temporary one."""
         for chunk in batched(sorted(urls), _CHUNK):
@@ -106,11 +118,38 @@ class SqlFindings:
             with database_errors(), self._engine.begin() as connection:
                 connection.execute(delete(dark_file).where(dark_file.c.url.in_(chunk)))
 
-    def dark(self, seen_before: datetime, *, rse: str | None = None) -> list[DarkFile]:
-        """Return files that were seen first before a time, by storage and URL."""
+    def dark(
+        self,
+        seen_before: datetime,
+        *,
+        rse: str | None = None,
+        temporary: bool | None = None,
+        urls: Sequence[str] | None = None,
+    ) -> Iterator[DarkFile]:
+        """Yield files that were seen first before a time, by storage and URL; a page is read at a time."""
         query = select(dark_file).where(dark_file.c.first_seen_at <= seen_before)
         if rse is not None:
             query = query.where(dark_file.c.rse == rse)
-        query = query.order_by(dark_file.c.rse, text('url COLLATE "C"'))
+        if temporary is not None:
+            query = query.where(dark_file.c.temporary == temporary)
+        for chunk in [None] if urls is None else batched(sorted(set(urls)), _CHUNK):
+            yield from self._pages(query if chunk is None else query.where(dark_file.c.url.in_(chunk)))
+
+    def _pages(self, query: Select[Any]) -> Iterator[DarkFile]:
+        order = (collate(dark_file.c.rse, "C"), collate(dark_file.c.url, "C"))
+        page = query.order_by(*order).limit(_CHUNK)
+        last: DarkFile | None = None
+        while True:
+            after = page if last is None else page.where(tuple_(*order) > tuple_(last.rse, last.url))
+            with database_errors(), self._engine.connect() as connection:
+                found = [DarkFile(**row) for row in connection.execute(after).mappings()]
+            yield from found
+            if len(found) < _CHUNK:
+                return
+            last = found[-1]
+
+    def count_dark(self, seen_before: datetime, rse: str) -> int:
+        """Return the number of files of a storage that were seen first before a time."""
+        seen = (dark_file.c.first_seen_at <= seen_before, dark_file.c.rse == rse)
         with database_errors(), self._engine.connect() as connection:
-            return [DarkFile(**row) for row in connection.execute(query).mappings()]
+            return connection.scalar(select(func.count()).select_from(dark_file).where(*seen)) or 0

@@ -217,21 +217,27 @@ def events(limit: int, as_json: bool) -> None:
 
 @click.command()
 @click.option("--rse", help="This storage only.")
+@click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="At most so many.")
 @json_option
 @state_option
-def dark_list(rse: str | None, as_json: bool) -> None:
+def dark_list(rse: str | None, limit: int, as_json: bool) -> None:
     """List files that the catalogue has not known for the grace period."""
     from dataclasses import asdict
+    from itertools import islice
 
     from dpps.domain.principals import Action, authorize
 
     with _parts() as parts:
         authorize(parts.principal, Action.READ, "dark files")
-        rows = [asdict(one) for one in parts.findings.dark(parts.reader.clock() - parts.dark_grace, rse=rse)]
+        found = parts.findings.dark(parts.reader.clock() - parts.dark_grace, rse=rse)
+        rows = [asdict(one) for one in islice(found, limit)]
+        is_all = next(found, None) is None
     if as_json:
         emit_json(rows)
     else:
         emit_table(["rse", "first_seen_at", "temporary", "url"], rows, empty="no file is dark")
+    if not is_all:
+        click.echo(f"there are more than {limit}: give a higher --limit", err=True)
 
 
 @click.command()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import batched
+from itertools import batched, groupby
 
 from dpps.data.audit.damage import DamageControl
 from dpps.data.audit.ports import Findings, StorageSurvey
@@ -143,14 +143,11 @@ def _lfn(name: str) -> Lfn | None:
         return None
 
 
-def forgotten_files(findings: Findings, settings: DarkSettings, now: datetime) -> list[DarkFile]:
-    """Return temporary files that nobody will finish or ask for any more."""
-    return [
-        one
-        for one in findings.dark(now - settings.grace)
-        if one.temporary
-        and (_is_of_the_mover(one.url) or one.first_seen_at <= now - settings.temporary_lifetime)
-    ]
+def forgotten_files(findings: Findings, settings: DarkSettings, now: datetime) -> Iterator[DarkFile]:
+    """Yield temporary files that nobody will finish or ask for any more, by storage and URL."""
+    for one in findings.dark(now - settings.grace, temporary=True):
+        if _is_of_the_mover(one.url) or one.first_seen_at <= now - settings.temporary_lifetime:
+            yield one
 
 
 def _is_of_the_mover(url: str) -> bool:
@@ -162,8 +159,8 @@ def remove_forgotten(
     catalogue: Catalogue,
     control: DamageControl,
     settings: DarkSettings,
-) -> list[str]:
-    """Delete temporary files whose time is over; return their URLs.
+) -> Iterator[str]:
+    """Delete temporary files whose time is over, one after the other; return an iterator over their URLs.
 
     Raises
     ------
@@ -194,7 +191,8 @@ def remove_dark(
         When a file is not known as dark for as long as the grace period.
     """
     authorize(principal, Action.OPERATE, "/")
-    dark = {one.url: one for one in control.findings.dark(control.reader.clock() - settings.grace)}
+    since = control.reader.clock() - settings.grace
+    dark = {one.url: one for one in control.findings.dark(since, urls=urls)}
     for url in urls:
         if url not in dark:
             raise NotFound(
@@ -203,28 +201,28 @@ def remove_dark(
                 next_step="list them: dpps data audit dark list",
                 url=url,
             )
-    return _remove(catalogue, control, [dark[url] for url in urls], "dark-removed", dry_run=dry_run)
+    files = sorted(dark.values(), key=lambda one: (one.rse, one.url))
+    return list(_remove(catalogue, control, files, "dark-removed", dry_run=dry_run))
 
 
 def _remove(
     catalogue: Catalogue,
     control: DamageControl,
-    files: Sequence[DarkFile],
+    files: Iterable[DarkFile],
     kind: str,
     *,
     dry_run: bool = False,
-) -> list[str]:
+) -> Iterator[str]:
+    """Delete files, which come by storage, and yield the URLs of those that the catalogue does not know."""
     elements: Mapping[str, StorageElement] = {one.rse: one for one in catalogue.storage_elements()}
-    removed: list[str] = []
-    for rse in dict.fromkeys(one.rse for one in files):
-        for urls in batched((one.url for one in files if one.rse == rse), _BATCH_FILES):
+    for rse, ours in groupby(files, key=lambda one: one.rse):
+        for urls in batched((one.url for one in ours), _BATCH_FILES):
             # The catalogue may have learnt of a file since the storage was listed.
             still = _unknown(catalogue, elements[rse], urls) if rse in elements else {}
-            removed += still
-            if dry_run:
-                continue
             for url in still:
-                control.reader.storage.delete(url)
-                control.findings.note(AuditEvent(at=control.reader.clock(), kind=kind, name=url, rse=rse))
-            control.findings.drop_dark(urls)
-    return removed
+                if not dry_run:
+                    control.reader.storage.delete(url)
+                    control.findings.note(AuditEvent(at=control.reader.clock(), kind=kind, name=url, rse=rse))
+                yield url
+            if not dry_run:
+                control.findings.drop_dark(urls)

@@ -150,6 +150,10 @@ class Findings(Protocol):
         """Return the latest events, the newest first."""
         ...
 
+    def forget_events(self, before: datetime) -> int:
+        """Forget events before a time but those of files whose alarm stands; return their number."""
+        ...
+
     def see_dark(self, rse: str, urls: Mapping[str, bool], at: datetime) -> None:
         """Note unknown files seen at a storage, by URL, and whether each is a temporary one."""
         ...
@@ -162,8 +166,33 @@ class Findings(Protocol):
         """Forget files."""
         ...
 
-    def dark(self, seen_before: datetime, *, rse: str | None = None) -> list[DarkFile]:
-        """Return files that were seen first before a time, by storage and URL."""
+    def dark(
+        self,
+        seen_before: datetime,
+        *,
+        rse: str | None = None,
+        temporary: bool | None = None,
+        urls: Sequence[str] | None = None,
+    ) -> Iterator[DarkFile]:
+        """Yield files that were seen first before a time, by storage and URL; memory does not grow with them.
+
+        What is yielded may be dropped meanwhile.
+
+        Parameters
+        ----------
+        seen_before : datetime
+            When they were seen first at the latest.
+        rse : str, optional
+            Those of one storage.
+        temporary : bool, optional
+            Temporary ones, or the others.
+        urls : sequence of str, optional
+            Those among these.
+        """
+        ...
+
+    def count_dark(self, seen_before: datetime, rse: str) -> int:
+        """Return the number of files of a storage that were seen first before a time."""
         ...
 
 

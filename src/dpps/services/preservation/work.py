@@ -179,7 +179,7 @@ class AuditWork:
 
 
 class SurveyWork:
-    """Lists all storages, now and then, and removes temporary files whose time is over.
+    """Lists all storages, now and then; then removes temporary files, and forgets events, whose time is over.
 
     Parameters
     ----------
@@ -212,6 +212,9 @@ class SurveyWork:
             parts = self._parts
             for url in remove_forgotten(parts.principal, archive.catalogue, archive.control, parts.dark()):
                 _log.info("temporary file removed", url=url)
+            forgotten = parts.findings.forget_events(parts.reader.clock() - parts.events_kept)
+            if forgotten:
+                _log.info("old events forgotten", events=forgotten)
         if outages:
             raise outages[0]
         return bool(due)
@@ -226,8 +229,8 @@ class SurveyWork:
         survey = survey_storage(
             parts.principal, archive.catalogue, parts.listing, parts.findings, element, parts.reader.clock
         )
-        dark = parts.findings.dark(now - parts.dark_grace, rse=element.rse)
-        self._metrics.note_survey(survey, len(dark))
+        dark = parts.findings.count_dark(now - parts.dark_grace, element.rse)
+        self._metrics.note_survey(survey, dark)
         _log.info("storage listed", rse=survey.rse, files=survey.files, unknown=survey.unknown)
         parts.states.set_cursor(_survey_of(element.rse), now)
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+import tracemalloc
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
+from dpps.adapters.memory.preservation import MemoryFindings
 from dpps.data.audit.comparing import (
     DarkSettings,
     Survey,
@@ -11,6 +15,7 @@ from dpps.data.audit.comparing import (
     remove_forgotten,
     survey_storage,
 )
+from dpps.data.audit.records import AuditEvent, DarkFile
 from dpps.domain.errors import NotAuthorized, NotFound
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
@@ -78,10 +83,10 @@ def test_temporary_files_go_when_their_time_is_over_and_no_others(audit: Audit, 
     archive, left = audit.archive, set(audit.archive.storage.files)
     audit.now += DAY
     removed = remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
-    assert removed == [HALF_COPIED]
+    assert list(removed) == [HALF_COPIED]
     audit.now += 6 * DAY
     removed = remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
-    assert removed == [TEMPORARY]
+    assert list(removed) == [TEMPORARY]
     assert left - set(archive.storage.files) == {HALF_COPIED, TEMPORARY}
     assert audit.kinds() == ["temporary-removed"] * 2
     assert dark(audit) == sorted([ARCHIVED, STRANGE])
@@ -115,3 +120,57 @@ def test_only_operators_remove_and_only_auditors_list(audit: Audit) -> None:
         survey(audit)
     with pytest.raises(NotAuthorized):
         remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
+
+
+class ManyFiles:
+    """A storage with more files than memory shall hold, none of which is known."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def everything(self, url: str) -> Iterator[str]:
+        """List them, one at a time."""
+        return (f"{url}ctao/tmp/production/{number}/out.h5" for number in range(self._number))
+
+
+class Counting(MemoryFindings):
+    """Counts what it is told, and forgets it."""
+
+    seen = 0
+
+    def see_dark(self, rse: str, urls: Mapping[str, bool], at: datetime) -> None:
+        self.seen += len(urls)
+
+    def dark(self, seen_before: datetime, **_: object) -> Iterator[DarkFile]:
+        return (
+            DarkFile(
+                url=f"memory://CSCS/ctao/tmp/production/{number}/out.h5", rse="CSCS", temporary=True,
+                first_seen_at=seen_before - 30 * DAY, last_seen_at=seen_before,
+            )
+            for number in range(self.seen)
+        )  # fmt: skip
+
+    def note(self, event: AuditEvent) -> None:
+        """Forget it."""
+
+
+def peak_bytes(audit: Audit, files: int) -> int:
+    """Return the most memory that listing so many files and removing them takes."""
+    archive, findings = audit.archive, Counting()
+    cscs = next(one for one in archive.catalogue.storage_elements() if one.rse == "CSCS")
+    control = replace(audit.control, findings=findings)
+    tracemalloc.start()
+    try:
+        survey_storage(
+            archive.principal, archive.catalogue, ManyFiles(files), findings, cscs, lambda: audit.now
+        )
+        gone = remove_forgotten(archive.principal, archive.catalogue, control, SETTINGS)
+        assert sum(1 for _ in gone) == findings.seen == files
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_number_of_files(audit: Audit) -> None:
+    few, many = peak_bytes(audit, 1_000), peak_bytes(audit, 8_000)
+    assert many < few * 1.5

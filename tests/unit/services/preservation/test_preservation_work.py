@@ -73,6 +73,7 @@ def service(archive: Archive, tmp_path: Path) -> Service:
         survey_every=timedelta(days=1),
         look_every=timedelta(days=1),
         dark_grace=timedelta(days=1),
+        events_kept=timedelta(days=10),
         prepare=lambda: None,
         close=lambda: None,
     )
