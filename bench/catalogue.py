@@ -2,10 +2,11 @@
 
 usage: python -m bench.catalogue [--files 100000] [--pages 30]
 
-The files are written straight into the database of a new system (`bench.fill_catalogue`); no bytes exist, so
-daemons and preservation are held still. Every question is asked once to warm up, then five times: the median
-counts, and the slowest is printed. Memory is that of the server and of this process, before and after
-leafing, and at the end; the files are written by a process of their own, which does not count.
+The files are written straight into the database of a new system (`bench.fill_catalogue`). Some of them are at
+the storages too, as large as they say and without bytes: the audit compares sizes. Daemons and preservation
+are held still. Every question is asked once to warm up, then five times: the median counts, and the slowest
+is printed. Memory is that of the server and of this process, before and after leafing, and at the end; the
+files are written by a process of their own, which does not count.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from dpps.composition.rucio_accounts import connect_account
 from dpps.composition.state import StateFolder
 from dpps.composition.why import open_why
 from dpps.data.audit.comparing import take_stock
+from dpps.data.audit.records import CopyKey
 from dpps.data.ports import Catalogue, ReplicationRule
 from dpps.data.query import find_page
 from dpps.data.why.observing import why
@@ -44,6 +46,8 @@ _PAGE = 100
 _PAGE_SECONDS, _WHY_SECONDS = 0.5, 1.0
 _PER_DATASET = 500
 _RULE_FILES = 10_000
+_AUDITED = 10_000
+"""Files that are at the storages."""
 _BESIDE = ("rucio-daemons", "preservation", "workload")
 
 
@@ -107,12 +111,15 @@ def _audit_figures(state: StateFolder, files: int) -> list[Figure]:
     parts = build_preservation(state)
     try:
         parts.prepare()
-        archive = parts.connect()
-        datasets = archive.catalogue.datasets(TOP)
+        archive, audited = parts.connect(), min(files, _AUDITED)
         started = time.perf_counter()
-        for dataset in datasets:
+        for dataset in sorted({one.dataset for one in _generated(0, audited)}):
             take_stock(archive.catalogue, archive.control, dataset)
         stock = time.perf_counter() - started
+        for first in range(audited, files, _PER_DATASET):
+            members = _generated(first, first + _PER_DATASET)
+            copies = {CopyKey(Lfn(one.name), rse) for one in members for rse in one.storages()}
+            parts.evidence.take_stock(members[0].dataset, copies)
         rses = [element.rse for element in archive.catalogue.storage_elements()]
         before = parts.reader.clock() + timedelta(days=1)
 
@@ -121,10 +128,13 @@ def _audit_figures(state: StateFolder, files: int) -> list[Figure]:
             assert any(found)
 
         return [
-            Figure(name=f"audit: stock of {files} files", value=stock, unit="s"),
             Figure(
-                name="audit: which copies are read next, all sites", value=_seconds("plan", plan), unit="s"
+                name="audit: stock, sizes compared",
+                value=audited / stock,
+                unit="files/s",
+                more_is_better=True,
             ),
+            Figure(name=f"audit: plan of {files} files", value=_seconds("plan", plan), unit="s"),
         ]
     finally:
         parts.close()
@@ -199,6 +209,16 @@ def _one_dataset(state: StateFolder, catalogue: Catalogue, files: int) -> str:
 def _fill(state: StateFolder, files: int) -> None:
     command = [sys.executable, "-m", "bench.fill_catalogue", f"--state={state.root}"]
     subprocess.run([*command, f"--files={files}", f"--per-dataset={_PER_DATASET}"], check=True)
+    for one in _generated(0, min(files, _AUDITED)):
+        for rse in one.storages():
+            path = Path(f"{state.storage(rse)}{one.name}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as hole:
+                hole.truncate(one.size_bytes)
+
+
+def _generated(first: int, end: int) -> list[Generated]:
+    return [Generated(number, _PER_DATASET) for number in range(first, end)]
 
 
 def measure(options: argparse.Namespace) -> list[Figure]:
@@ -206,7 +226,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     with own_system("--storage", "posix") as state, paused(state, _BESIDE):
         started = time.perf_counter()
         _fill(state, options.files)
-        print(f"{options.files} files written into the database in {time.perf_counter() - started:.1f} s")
+        print(f"{options.files} files written in {time.perf_counter() - started:.1f} s")
         middle = Generated(options.files // 2, _PER_DATASET)
         return [
             *_query_figures(state, middle),
