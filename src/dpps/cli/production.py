@@ -118,35 +118,23 @@ def explain(name: str, as_json: bool) -> None:
 def _submit(folder: StateFolder, file: Path, *, dry_run: bool) -> Plan:
     from dpps.composition.instance import Instance
     from dpps.composition.principals import local_principal
-    from dpps.composition.workload import (
-        build_processes,
-        build_production_catalogue,
-        open_work_store,
-        utc_now,
-    )
+    from dpps.composition.workload import build_processes, open_planning, open_work_store, utc_now
     from dpps.workload.planning import plan_production
     from dpps.workload.production_file import read_production
     from dpps.workload.submission import submit_production
 
     vo = Instance.load(folder).vo
-    processes = build_processes()
-    definition, pass_is_given = read_production(file, processes)
-    principal, catalogue = local_principal(folder), build_production_catalogue(folder)
-    if dry_run:
-        return plan_production(
-            principal, catalogue, processes, definition, pass_is_given=pass_is_given, vo=vo, now=utc_now()
-        )
-    with open_work_store(folder) as store:
-        return submit_production(
-            principal,
-            store,
-            catalogue,
-            processes,
-            definition,
-            pass_is_given=pass_is_given,
-            vo=vo,
-            now=utc_now(),
-        )
+    definition, pass_is_given = read_production(file, build_processes())
+    principal = local_principal(folder)
+    with open_planning(folder) as parts:
+        if dry_run:
+            return plan_production(
+                principal, parts, definition, pass_is_given=pass_is_given, vo=vo, now=utc_now()
+            )
+        with open_work_store(folder) as store:
+            return submit_production(
+                principal, store, parts, definition, pass_is_given=pass_is_given, vo=vo, now=utc_now()
+            )
 
 
 def _show_plan(plan: Plan, *, dry_run: bool, as_json: bool) -> None:

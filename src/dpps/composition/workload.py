@@ -18,27 +18,30 @@ from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.job_storage import build_job_storage, job_storage_access
 from dpps.composition.preservation import PolicyInForce, policy_file
 from dpps.composition.principals import service_principal
+from dpps.composition.reading import open_named_datasets
 from dpps.composition.settings import read_settings
 from dpps.composition.state import StateFolder
 from dpps.composition.storage import build_storage
 from dpps.composition.tokens import TokenIssuer, build_tokens
-from dpps.data.ports import Catalogue
 from dpps.workload.bundle import JobBundle
 from dpps.workload.context import WorkloadContext
+from dpps.workload.planning import PlanningParts
 from dpps.workload.ports import Processes, ProcessRunner, WorkStore
 from dpps.workload.running import WorkerTools
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from dpps.adapters.sql.work_store import SqlWorkStore
 
 __all__ = [
     "WorkloadParts",
     "WorkloadSettings",
     "build_processes",
-    "build_production_catalogue",
     "build_work_store",
     "build_worker_tools",
     "build_workload",
+    "open_planning",
     "open_work_store",
     "utc_now",
 ]
@@ -79,10 +82,15 @@ def utc_now() -> datetime:
 
 def build_work_store(folder: StateFolder) -> SqlWorkStore:
     """Return the work store of a system; its `close` is the caller's."""
-    from dpps.adapters.sql.engine import build_engine
     from dpps.adapters.sql.work_store import SqlWorkStore
 
-    return SqlWorkStore(build_engine(Instance.load(folder).database(folder, "dpps")))
+    return SqlWorkStore(_engine(folder))
+
+
+def _engine(folder: StateFolder) -> Engine:
+    from dpps.adapters.sql.engine import build_engine
+
+    return build_engine(Instance.load(folder).database(folder, "dpps"))
 
 
 @contextmanager
@@ -102,9 +110,15 @@ def build_processes() -> Processes:
     return CwltoolProcesses()
 
 
-def build_production_catalogue(folder: StateFolder) -> Catalogue:
-    """Return the catalogue as productions use it."""
-    return build_catalogue(folder, _CATALOGUE_ACCOUNT)
+@contextmanager
+def open_planning(folder: StateFolder) -> Iterator[PlanningParts]:
+    """Give what productions are planned with, for the time of a block."""
+    with open_named_datasets(folder) as datasets:
+        yield PlanningParts(
+            catalogue=build_catalogue(folder, _CATALOGUE_ACCOUNT),
+            datasets=datasets,
+            processes=build_processes(),
+        )
 
 
 def build_workload(folder: StateFolder, run: Callable[[str], object]) -> WorkloadParts:
@@ -124,14 +138,16 @@ def build_workload(folder: StateFolder, run: Callable[[str], object]) -> Workloa
     """
     from dpps.adapters.parsl.engine import ParslEngine
     from dpps.adapters.sql.engine import migrate
+    from dpps.adapters.sql.named_datasets import SqlNamedDatasets
+    from dpps.adapters.sql.work_store import SqlWorkStore
 
     settings = read_settings(WorkloadSettings)
     instance = Instance.load(folder)
-    endpoint = instance.endpoint("workload")
+    endpoint, engine = instance.endpoint("workload"), _engine(folder)
     tokens = build_tokens(folder, utc_now)
     context = WorkloadContext(
         principal=service_principal("workload"),
-        store=build_work_store(folder),
+        store=SqlWorkStore(engine),
         engine=ParslEngine(
             run,
             folder.work / "parsl",
@@ -139,7 +155,8 @@ def build_workload(folder: StateFolder, run: Callable[[str], object]) -> Workloa
             idle_seconds=settings.idle_seconds,
         ),
         processes=build_processes(),
-        catalogue=build_production_catalogue(folder),
+        catalogue=build_catalogue(folder, _CATALOGUE_ACCOUNT),
+        datasets=SqlNamedDatasets(engine),
         storage=build_storage(folder, "workload"),
         policy=PolicyInForce(policy_file(folder)).read,
         vo=instance.vo,

@@ -10,14 +10,16 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.composition.job_storage import build_job_storage
 from dpps.composition.principals import service_principal
 from dpps.composition.tokens import TokenIssuer
 from dpps.composition.workload import build_processes
+from dpps.data.named_datasets import NamedDatasets
 from dpps.data.policy import load_policy
 from dpps.data.ports import Catalogue, Registration, StorageElement
 from dpps.domain.files import FileContent, MetadataValue
@@ -26,7 +28,7 @@ from dpps.domain.principals import Principal, Role
 from dpps.testing.storages import storage_element
 from dpps.workload.agent import Agent
 from dpps.workload.context import WorkloadContext
-from dpps.workload.planning import Plan
+from dpps.workload.planning import Plan, PlanningParts
 from dpps.workload.ports import Engine, WorkStore
 from dpps.workload.production_file import read_production
 from dpps.workload.submission import submit_production
@@ -129,6 +131,7 @@ class SmallWorkload:
     """An empty one that knows `small_storages`."""
     store: WorkStore
     engine: Engine
+    datasets: NamedDatasets = field(default_factory=MemoryNamedDatasets)
     report_base_url: str = "http://127.0.0.1:1"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -143,6 +146,7 @@ class SmallWorkload:
             engine=self.engine,
             processes=self.processes,
             catalogue=self.catalogue,
+            datasets=self.datasets,
             storage=self.storage,
             policy=load_policy,
             vo="ctao",
@@ -182,8 +186,7 @@ class SmallWorkload:
         return submit_production(
             self.manager,
             self.store,
-            self.catalogue,
-            self.processes,
+            PlanningParts(catalogue=self.catalogue, datasets=self.datasets, processes=self.processes),
             definition,
             pass_is_given=pass_is_given,
             vo="ctao",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from dpps.data.named_datasets import NamedDatasets
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, Storage
 from dpps.domain.principals import Principal
@@ -43,6 +44,7 @@ class WorkloadContext:
     engine: Engine
     processes: Processes
     catalogue: Catalogue
+    datasets: NamedDatasets
     storage: Storage
     policy: Callable[[], PreservationPolicy]
     """Returns the policy in force, which may change while the service runs."""

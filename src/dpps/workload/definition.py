@@ -86,16 +86,25 @@ class InputDefinition(_Strict):
 
     query: str | None = None
     """Metadata query on the catalogue, evaluated once, when the production is submitted."""
+    dataset: str | None = Field(default=None, min_length=1)
+    """Named dataset, a stored query or a fixed list; likewise."""
     source: str | None = Field(default=None, alias="from")
     """Output of another transformation of this production: ``<transformation>.<output>``."""
     group: Group = Group()
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
 
+    @property
+    def origin(self) -> str:
+        """What people call the origin of the files."""
+        if self.dataset is not None:
+            return f"dataset {self.dataset}"
+        return self.query if self.query is not None else f"from {self.source}"
+
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.query is None) == (self.source is None):
-            raise ValueError("give either 'query' or 'from', and not both")
+        if sum(origin is not None for origin in (self.query, self.dataset, self.source)) != 1:
+            raise ValueError("give one of 'query', 'dataset' and 'from', and no other")
         if self.source is not None and len(self.source.split(".")) != 2:
             raise ValueError("write 'from' as <transformation>.<output>")
         return self

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dpps.data.named_datasets import NamedDatasets
 from dpps.data.ports import Catalogue
-from dpps.data.query import find_files
 from dpps.domain.errors import Conflict, InvalidInput
 from dpps.domain.files import ArchivedFile
 from dpps.domain.names import Lfn
@@ -15,6 +15,7 @@ from dpps.domain.principals import Action, Principal, authorize
 from dpps.workload.checking import check_graph, check_process, streams_input
 from dpps.workload.definition import ProductionDefinition, TransformationDefinition
 from dpps.workload.grouping import divide
+from dpps.workload.inputs import archived_inputs
 from dpps.workload.outputs import describe_outputs, planned_activity
 from dpps.workload.ports import Parameter, Processes
 from dpps.workload.records import NewTask, TaskInputs
@@ -22,6 +23,7 @@ from dpps.workload.records import NewTask, TaskInputs
 __all__ = [
     "InputPlan",
     "Plan",
+    "PlanningParts",
     "TransformationPlan",
     "check_group_size",
     "new_task",
@@ -36,12 +38,21 @@ type _Names = tuple[tuple[Lfn, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningParts:
+    """What planning looks into; it changes none of them."""
+
+    catalogue: Catalogue
+    datasets: NamedDatasets
+    processes: Processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputPlan:
     """What feeds one CWL input."""
 
     name: str
     origin: str
-    """The query, or ``from <transformation>.<output>``."""
+    """The query, ``dataset <name>``, or ``from <transformation>.<output>``."""
     group_by: str
     files: int | None
     """Number of files found; None when they do not exist yet."""
@@ -72,8 +83,7 @@ class Plan:
 
 def plan_production(
     principal: Principal,
-    catalogue: Catalogue,
-    processes: Processes,
+    parts: PlanningParts,
     definition: ProductionDefinition,
     *,
     pass_is_given: bool,
@@ -87,10 +97,8 @@ def plan_production(
     ----------
     principal : Principal
         Who asks.
-    catalogue : Catalogue
-        Where inputs are looked for.
-    processes : Processes
-        Knows the CWL documents.
+    parts : PlanningParts
+        The archive, and what knows the CWL documents.
     definition : ProductionDefinition
         The production.
     pass_is_given : bool
@@ -107,7 +115,7 @@ def plan_production(
     NotAuthorized
         When the principal may not submit productions.
     InvalidInput
-        When something does not fit, or a query finds nothing.
+        When something does not fit, or a query or dataset gives nothing.
     Conflict
         When products of the prescribed pass exist already.
     """
@@ -115,16 +123,16 @@ def plan_production(
     check_graph(definition)
     grouped: list[_Grouped] = []
     for step in definition.transformations:
-        description = processes.describe(step.process)
+        description = parts.processes.describe(step.process)
         check_process(definition, step, description)
-        grouped.append(_group(principal, catalogue, step, description.inputs))
+        grouped.append(_group(principal, parts, step, description.inputs))
     prescribed = definition.transformations[0].pass_number
     passes = range(prescribed, prescribed + 1) if pass_is_given else range(first_pass, _PASS_MAX + 1)
     for number in passes:
         steps = [step.model_copy(update={"pass_number": number}) for step in definition.transformations]
         names = [_output_names(step, group, vo, now) for step, group in zip(steps, grouped, strict=True)]
         _check_distinct(definition, names)
-        taken = _taken(catalogue, [name for own in names for task in own for name in task])
+        taken = _taken(parts.catalogue, [name for own in names for task in own for name in task])
         if not taken:
             return Plan(
                 definition=definition.model_copy(update={"transformations": tuple(steps)}),
@@ -144,28 +152,23 @@ def plan_production(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Grouped:
     found: Mapping[str, tuple[ArchivedFile, ...]]
-    """Files by input, for inputs that a query gives."""
+    """Files by input, for inputs that the archive has already."""
     tasks: tuple[Mapping[str, tuple[ArchivedFile, ...]], ...]
     """Files of each task by input, when all inputs of the step are there."""
 
 
 def _group(
     principal: Principal,
-    catalogue: Catalogue,
+    parts: PlanningParts,
     step: TransformationDefinition,
     parameters: Mapping[str, Parameter],
 ) -> _Grouped:
     found = {}
     for name, given in step.inputs.items():
-        if given.query is not None:
-            files = tuple(find_files(principal, catalogue, given.query))
-            if not files:
-                raise InvalidInput(
-                    f"transformation {step.name!r}: the query of input {name!r} finds no file: {given.query}",
-                    code="query-empty",
-                    next_step=f'try it: dpps data find "{given.query}"',
-                    transformation=step.name,
-                )
+        files = archived_inputs(
+            principal, parts.catalogue, parts.datasets, given, transformation=step.name, name=name
+        )
+        if files is not None:
             found[name] = files
     if len(found) < len(step.inputs):
         return _Grouped(found=found, tasks=())
@@ -248,7 +251,7 @@ def _transformation_plan(
         inputs=tuple(
             InputPlan(
                 name=name,
-                origin=given.query if given.query is not None else f"from {given.source}",
+                origin=given.origin,
                 group_by=given.group.by,
                 files=len(grouped.found[name]) if name in grouped.found else None,
                 size_bytes=sum(file.content.size_bytes for file in grouped.found[name])

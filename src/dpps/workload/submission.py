@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dpps.data.ports import Catalogue
 from dpps.domain.errors import Conflict
 from dpps.domain.principals import Principal
 from dpps.workload.definition import ProductionDefinition
-from dpps.workload.planning import Plan, plan_production
-from dpps.workload.ports import Processes, WorkStore
+from dpps.workload.planning import Plan, PlanningParts, plan_production
+from dpps.workload.ports import WorkStore
 from dpps.workload.records import PRODUCT_PROMISED
 
 __all__ = ["submit_production"]
@@ -18,8 +17,7 @@ __all__ = ["submit_production"]
 def submit_production(
     principal: Principal,
     store: WorkStore,
-    catalogue: Catalogue,
-    processes: Processes,
+    parts: PlanningParts,
     definition: ProductionDefinition,
     *,
     pass_is_given: bool,
@@ -39,8 +37,7 @@ def submit_production(
     while True:
         plan = plan_production(
             principal,
-            catalogue,
-            processes,
+            parts,
             definition,
             pass_is_given=pass_is_given,
             vo=vo,

@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no document": (lambda c: first(c).update(cwl="none.cwl"), r"cwl: there is no file"),
     "two origins": (
         lambda c: first(c)["inputs"]["source"].update({"from": "a.b"}),
-        r"either 'query' or 'from'",
+        r"one of 'query', 'dataset' and 'from'",
     ),
     "unknown grouping": (
         lambda c: first(c)["inputs"]["source"].update(group={"by": "moon"}),

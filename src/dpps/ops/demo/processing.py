@@ -12,7 +12,7 @@ from dpps.composition.principals import local_principal
 from dpps.composition.state import StateFolder
 from dpps.composition.workload import (
     build_processes,
-    build_production_catalogue,
+    open_planning,
     utc_now,
 )
 from dpps.domain.errors import Conflict, DppsError, NotFound
@@ -78,12 +78,11 @@ class DemoProduction:
 
     def submit(self) -> None:
         """Submit; a production that an interrupted call has submitted is not submitted again."""
-        with contextlib.suppress(Conflict):
+        with contextlib.suppress(Conflict), open_planning(self._folder) as parts:
             submit_production(
                 self._principal,
                 self._store,
-                build_production_catalogue(self._folder),
-                build_processes(),
+                parts,
                 self._definition,
                 pass_is_given=self._pass_is_given,
                 vo=Instance.load(self._folder).vo,

@@ -26,7 +26,7 @@ from dpps.services.workload.metrics import WorkloadMetrics
 from dpps.workload.bundle import REPORT_BYTES, JobReport, JobStart
 from dpps.workload.context import WorkloadContext
 from dpps.workload.definition import ProductionDefinition
-from dpps.workload.planning import summarize_plan
+from dpps.workload.planning import PlanningParts, summarize_plan
 from dpps.workload.progress import (
     ProductionStatus,
     ProductionSummary,
@@ -192,8 +192,9 @@ def _add_productions(
         plan = submit_production(
             principal,
             context.store,
-            context.catalogue,
-            context.processes,
+            PlanningParts(
+                catalogue=context.catalogue, datasets=context.datasets, processes=context.processes
+            ),
             message.definition,
             pass_is_given=message.pass_is_given,
             vo=context.vo,
