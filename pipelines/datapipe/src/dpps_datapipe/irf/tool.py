@@ -81,7 +81,7 @@ class CheckedIrfTool(IrfTool):
         """Write the point and the claim into the headers."""
         for hdu in self.hdus[1:]:
             hdu.header["ZEN_PNT"] = (point.zenith_deg, "[deg] zenith angle of the simulation")
-            hdu.header["AZ_PNT"] = (point.azimuth_deg, "[deg] azimuth of the simulation, from north to east")
+            hdu.header["AZ_PNT"] = (point.azimuth_deg, "[deg] azimuth of the simulation")
             hdu.header["B_DEC"] = (point.field_declination_deg, "[deg] declination of the magnetic field")
             hdu.header["B_INC"] = (point.field_inclination_deg, "[deg] inclination of the magnetic field")
             if self.event_type:

@@ -27,7 +27,7 @@ class KnownResponse:
     area_index: float = 0.35
     threshold_tev: float = 0.05
     #: Upper limit of the effective area, square metres.
-    area_limit_m2: float = 1.2e6
+    area_limit_m2: float = 8e5
     #: Width of the acceptance over the field of view, degrees.
     acceptance_deg: float = 2.5
     #: Standard deviation of the logarithm of reconstructed over true energy.

@@ -1,0 +1,134 @@
+"""What the events of an observation do not say: a small YAML document beside them."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dpps_datapipe.errors import ConfigurationError, MissingInput
+
+__all__ = ["DeadTime", "Interval", "ObservationNotes", "Rights", "SimulatedClock", "Target", "read_notes"]
+
+type Degrees = Annotated[float, Field(ge=-360.0, le=360.0)]
+type Declination = Annotated[float, Field(ge=-90.0, le=90.0)]
+#: What fits into a FITS keyword and cannot end a line.
+type Text = Annotated[str, Field(max_length=60, pattern=r"^[\x20-\x7e]*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Target(_Part):
+    """What was looked at."""
+
+    name: Text
+    ra_deg: Degrees
+    dec_deg: Declination
+
+
+class Tracking(_Part):
+    """A direction on the sky (ICRS) that the array followed."""
+
+    ra_deg: Degrees
+    dec_deg: Declination
+
+
+class Interval(_Part):
+    """A time without usable data: a pause, or what the data-quality selection takes out."""
+
+    start: AwareDatetime
+    stop: AwareDatetime
+    reason: Text
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.stop <= self.start:
+            raise ValueError("stop is not after start")
+        return self
+
+
+class DeadTime(_Part):
+    """Part of the good time in which no event could be taken: one of the two."""
+
+    #: Of the good time.
+    fraction: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
+    #: Seconds after each event of the array; the fraction follows from their rate.
+    per_event_s: Annotated[float, Field(ge=0.0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.fraction is None) == (self.per_event_s is None):
+            raise ValueError("give either fraction or per_event_s")
+        return self
+
+
+class SimulatedClock(_Part):
+    """Times for simulated events, which have none that means anything."""
+
+    start: AwareDatetime
+    rate_hz: Annotated[float, Field(gt=0.0)]
+
+
+class Rights(_Part):
+    """Who may have the data, and from when on everybody."""
+
+    rights: Literal["public", "secure", "proprietary"]
+    public_from: AwareDatetime | None = None
+    release: Text | None = None
+    license: Text | None = None
+
+
+class ObservationNotes(_Part):
+    """All of it is optional; what is missing is taken from the events."""
+
+    site: Literal["CTAO-North", "CTAO-South"] | None = None
+    target: Target | None = None
+    pointing: Tracking | None = None
+    start: AwareDatetime | None = None
+    stop: AwareDatetime | None = None
+    pauses: tuple[Interval, ...] = ()
+    #: Taken out by the data-quality selection.
+    bad_intervals: tuple[Interval, ...] = ()
+    dead_time: DeadTime | None = None
+    #: GADF: -1 unknown, 0 best, 1 medium, 2 bad.
+    quality: Annotated[int, Field(ge=-1, le=2)] = -1
+    rights: Rights | None = None
+    event_class: Text | None = None
+    #: Times for simulated events.
+    simulated: SimulatedClock | None = None
+    #: The events were simulated as an observation: they have a clock, and the facility is "Simulated-CTAO".
+    simulated_observation: bool = False
+
+
+def read_notes(path: Path | None) -> ObservationNotes:
+    """Read the document.
+
+    Parameters
+    ----------
+    path : pathlib.Path or None
+        YAML; None: nothing is noted.
+
+    Returns
+    -------
+    ObservationNotes
+
+    Raises
+    ------
+    MissingInput
+        If the file is not there.
+    ConfigurationError
+        If it is no YAML, or says something that is unknown or impossible.
+    """
+    if path is None:
+        return ObservationNotes()
+    if not path.is_file():
+        raise MissingInput("the file is not there", path=path)
+    try:
+        return ObservationNotes.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"no YAML: {error}", path=path) from error
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors())
+        raise ConfigurationError(reasons, path=path, next_step="see the user page on event lists") from error
