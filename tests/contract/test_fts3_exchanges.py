@@ -76,6 +76,37 @@ def test_the_server_answers_as_documented(server: httpx.Client, places: dict[str
             _replay(server, exchange, places)
 
 
+@pytest.mark.parametrize("name", ["inbound_max_throughput", "outbound_max_throughput"])
+def test_a_limit_that_cannot_be_kept_is_refused_and_nothing_is_set(server: httpx.Client, name: str) -> None:
+    storage = "davs://test.example"
+    refused = server.post("/config/se", json={storage: {"se_info": {"inbound_max_active": 5, name: 100.0}}})
+
+    assert refused.status_code == 501
+    assert refused.json()["status"] == "501 Not Implemented"
+    assert name in refused.json()["message"]
+    assert "inbound_max_active" in refused.json()["message"]
+    assert server.get("/config/se").json() == {}
+    for nothing in (None, 0):
+        body = {storage: {"se_info": {"inbound_max_active": 5, name: nothing}}}
+        assert server.post("/config/se", json=body).status_code == 200
+    assert server.post("/config/se", json={storage: {"se_info": {name: -1}}}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/ban/dn"), ("POST", "/config/global"), ("GET", "/config/global")]
+)
+def test_what_has_no_meaning_here_is_refused_in_words(server: httpx.Client, method: str, path: str) -> None:
+    refused = server.request(method, path, json={"user_dn": "/CN=x", "retry": 3})
+
+    assert refused.status_code == 501
+    assert refused.json()["message"].startswith(f"{method} {path}: ")
+
+
+def test_no_user_is_banned(server: httpx.Client) -> None:
+    assert server.get("/ban/dn").json() == []
+    assert server.delete("/ban/dn", params={"user_dn": "/CN=x"}).status_code == 204
+
+
 def _replay(server: httpx.Client, exchange: Exchange, places: dict[str, str]) -> None:
     wanted, expected = exchange["request"], exchange["response"]
     query = {"files": "file_id,file_state", "storage": "gsiftp://nowhere"}

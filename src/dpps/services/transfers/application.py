@@ -42,6 +42,7 @@ from dpps.services.transfers.translation import (
     as_request,
     unknown_job,
 )
+from dpps.services.transfers.unsupported import add_unsupported
 
 __all__ = ["build_application"]
 
@@ -70,6 +71,7 @@ def build_application(
     _add_state(application, crew, metrics)
     _add_identity(application, vo)
     add_configuration(application, limits, queue)
+    add_unsupported(application)
     add_listing(application, queue, history, vo)
     _add_jobs(application, _Jobs(queue=queue, vo=vo))
     return application

@@ -1,7 +1,8 @@
 """FTS3's calls for limits, bans and shares: what an operator sets, on a real FTS3 as on this service.
 
-Shapes and status codes are those of the FTS3 REST server. Attributes of FTS3 that this service has no use
-for are accepted and forgotten; what it keeps is given back.
+Shapes and status codes are those of the FTS3 REST server. Attributes of FTS3 that tune its own machinery are
+accepted and forgotten; what would be missed is refused (`dpps.services.transfers.unsupported`); what is kept
+is given back.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dpps.data.transfers.limits import (
 )
 from dpps.data.transfers.ports import TransferQueue
 from dpps.domain.errors import InvalidInput, NotFound
+from dpps.services.transfers.unsupported import refuse_throughput
 
 __all__ = ["add_configuration"]
 
@@ -48,6 +50,8 @@ class LinkMessage(_Message):
 class _StorageInfo(_Message):
     inbound_max_active: int | None = Field(default=None, ge=0)
     outbound_max_active: int | None = Field(default=None, ge=0)
+    inbound_max_throughput: float | None = Field(default=None, ge=0)
+    outbound_max_throughput: float | None = Field(default=None, ge=0)
 
 
 class _StorageMessage(_Message):
@@ -161,7 +165,9 @@ def _storage_message(storage: str, given: Any) -> dict[str, int | None]:
             f"Malformed configuration of {storage}: {wrong.errors()[0]['msg']}",
             next_step='send {"<storage>": {"se_info": {"inbound_max_active": 5}}}',
         ) from wrong
-    return info.model_dump(exclude_unset=True)
+    values = info.model_dump(exclude_unset=True)
+    refuse_throughput(storage, values)
+    return {name: value for name, value in values.items() if name in StorageLimit.model_fields}
 
 
 def _merged(
