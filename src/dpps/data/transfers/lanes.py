@@ -51,13 +51,20 @@ class StorageNames:
     Parameters
     ----------
     prefixes : iterable of str
-        URL prefixes of the storages that are known; others are named by scheme, host and port.
+        URL prefixes of the storages that are known; others are named by scheme, host and port. A known
+        server has one name, whichever of its protocols a URL asks for: a limit or a ban means the server.
     """
 
     def __init__(self, prefixes: Iterable[str] = ()) -> None:
+        known = list(prefixes)
         self._folders = sorted(
-            (prefix.rstrip("/") for prefix in prefixes if prefix.startswith("file:")), key=len, reverse=True
+            (prefix.rstrip("/") for prefix in known if prefix.startswith("file:")), key=len, reverse=True
         )
+        self._servers = {
+            urlsplit(prefix).netloc: storage_name(prefix)
+            for prefix in known
+            if not prefix.startswith("file:")
+        }
 
     def of(self, url: str) -> str:
         """Return the name of the storage of a URL."""
@@ -65,7 +72,8 @@ class StorageNames:
             if url.startswith(f"{folder}/"):
                 return folder
         scheme, separator, rest = url.partition("://")
-        return f"{scheme}{separator}{rest.partition('/')[0]}"
+        server = rest.partition("/")[0]
+        return self._servers.get(server, f"{scheme}{separator}{server}")
 
     def lanes(self, sources: Iterable[str], destination: str, activity: str) -> list[Lane]:
         """Return the lane for each of the sources."""

@@ -66,6 +66,15 @@ def _network(end: End) -> Settlement:
     return Settlement(state=FileState.SUBMITTED, failure=failure)
 
 
+@pytest.mark.parametrize("scheme", ["https", "davs", "root", "roots"])
+def test_a_server_has_one_name_over_all_its_protocols(scheme: str) -> None:
+    names = StorageNames(["https://127.0.0.1:15000", "https://se.example.org:2880/ctao"])
+
+    assert names.of(f"{scheme}://127.0.0.1:15000//ctao/a.dat") == "https://127.0.0.1:15000"
+    assert names.of(f"{scheme}://se.example.org:2880/ctao/a.dat") == "https://se.example.org:2880"
+    assert names.of(f"{scheme}://other:1//ctao/a.dat") == f"{scheme}://other:1"
+
+
 @pytest.mark.parametrize(("end", "guilty"), [(End.SOURCE, "davs://a"), (End.DESTINATION, "davs://b")])
 def test_a_network_failure_accuses_the_end_that_it_happened_at(end: End, guilty: str) -> None:
     (changed,) = breakers_after(LANE, _network(end), {}, NOW)
