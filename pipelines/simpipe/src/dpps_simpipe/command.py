@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dpps.domain.errors import DppsError
+from dpps.domain.errors import DppsError, InvalidInput
 
 __all__ = ["main"]
 
@@ -29,7 +29,43 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--dry-run", action="store_true", help="check the description, simulate nothing")
     simulate.add_argument("--json", action="store_true", help="print the result as JSON")
     simulate.set_defaults(function=_simulate)
+    compare = commands.add_parser("compare", help="compare with files of sim_telarray and CORSIKA")
+    compare.add_argument("--simtel", type=Path, help="folder of sim_telarray files")
+    compare.add_argument("--corsika", type=Path, help="folder of CORSIKA photon files")
+    compare.add_argument("--output", type=Path, required=True, help="folder of tables and figures")
+    compare.add_argument("--showers", type=int, default=40, help="our showers per event (default 40)")
+    compare.add_argument("--seed", type=int, default=1, help="seed of ours (default 1)")
+    compare.add_argument("--json", action="store_true", help="print the result as JSON")
+    compare.set_defaults(function=_compare)
     return parser
+
+
+def _compare(options: argparse.Namespace) -> dict[str, object]:
+    """Compare with real simulation."""
+    if options.simtel is None and options.corsika is None:
+        raise InvalidInput(
+            "nothing to compare with",
+            code="simpipe.nothing-to-compare",
+            next_step="Give --simtel FOLDER, --corsika FOLDER or both.",
+        )
+    from dpps_simpipe.compare.campaign import compare
+
+    summary: dict[str, object] = compare(
+        options.simtel,
+        options.corsika,
+        options.output,
+        showers=options.showers,
+        seed=options.seed,
+        progress=_tell_event,
+    )
+    if options.json:
+        return summary
+    text = (options.output / "comparison.txt").read_text(encoding="utf-8")
+    return {"table": f"\n{text}", "output": str(options.output)}
+
+
+def _tell_event(event: str) -> None:
+    sys.stderr.write(f"dpps-simpipe: {event}\n")
 
 
 def _tell_progress(done: int, total: int) -> None:

@@ -9,8 +9,9 @@ from numpy.random import Generator
 from dpps.domain.errors import InvalidInput
 from dpps_simpipe.compiled import FloatArray, IntArray, compiled
 from dpps_simpipe.showers.constants import ELECTRON_MASS, MUON_MASS, PROTON_MASS, SPEED_OF_LIGHT
-from dpps_simpipe.showers.electrons import follow_electron, follow_photon
+from dpps_simpipe.showers.electrons import convert_photon, follow_electron, follow_photon
 from dpps_simpipe.showers.emission import PHOTON_COLUMNS, PROFILE_BIN, Hits
+from dpps_simpipe.showers.hadrons import collide
 from dpps_simpipe.showers.heavy import follow_heavy
 from dpps_simpipe.showers.stack import (
     ELECTRON,
@@ -115,6 +116,16 @@ class Buffers:
 
 
 @compiled
+def _interact_at_once(world: World, stack: Stack, random: Generator) -> None:
+    """Let the particle on the stack interact where it is."""
+    particle = pop(stack)
+    if int(particle[0]) == PHOTON:
+        convert_photon(particle, world, stack, random)
+    else:
+        collide(particle, world, stack, random)
+
+
+@compiled
 def _run(world: World, stack: Stack, hits: Hits, random: Generator) -> float:
     """Follow everything on the stack; give z of the first interaction."""
     first = math.nan
@@ -142,6 +153,7 @@ def simulate_shower(
     world: World,
     random: Generator,
     buffers: Buffers,
+    first_interaction: float | None = None,
 ) -> Shower:
     """Simulate one shower whose axis goes through the origin.
 
@@ -159,6 +171,8 @@ def simulate_shower(
         Source of randomness of this shower alone.
     buffers : Buffers
         Memory.
+    first_interaction : float or None
+        Altitude in m above sea level at which a gamma or proton interacts first; None: drawn.
 
     Returns
     -------
@@ -180,7 +194,10 @@ def simulate_shower(
     state = random.bit_generator.state
     while True:
         hits = _hits(world, direction, buffers)
-        _load(primary, energy, direction, world, buffers.stack)
+        top = world.air.top if first_interaction is None else min(first_interaction, world.air.top)
+        _load(primary, energy, direction, world, buffers.stack, top)
+        if first_interaction is not None:
+            _interact_at_once(world, buffers.stack, random)
         first = _run(world, buffers.stack, hits, random)
         made = int(hits.made[0])
         if buffers.stack.depth[0] > STACK_ROWS:
@@ -199,7 +216,9 @@ def simulate_shower(
         photons=buffers.photons[:made].copy(),
         target=buffers.target[:made].copy(),
         light=hits.light,
-        first_interaction=first,
+        first_interaction=(
+            first if first_interaction is None else first_interaction - world.targets.observation_level
+        ),
         profile=profile,
         depth_of_maximum=_maximum(profile) / -direction[2],
     )
@@ -219,16 +238,22 @@ def _hits(world: World, direction: tuple[float, float, float], buffers: Buffers)
 
 
 def _load(
-    primary: Primary, energy: float, direction: tuple[float, float, float], world: World, stack: Stack
+    primary: Primary,
+    energy: float,
+    direction: tuple[float, float, float],
+    world: World,
+    stack: Stack,
+    top: float,
 ) -> None:
-    """Put the primary at the top of the atmosphere."""
-    height = world.air.top - world.targets.observation_level
+    """Put the primary on its way at an altitude in m; time counts from the top of the atmosphere."""
+    height = top - world.targets.observation_level
     way = height / -direction[2]
+    time = (world.air.top - top) / -direction[2] / SPEED_OF_LIGHT
     stack.depth[0] = 0
     for kind in primary.kinds:
         particle: Particle = (
             kind, energy / len(primary.kinds), -direction[0] * way, -direction[1] * way, height,
-            direction[0], direction[1], direction[2], 0.0, 1.0,
+            direction[0], direction[1], direction[2], time, 1.0,
         )  # fmt: skip
         push(stack, particle)
 

@@ -17,7 +17,7 @@ from dpps_simpipe.showers.interactions import (
 from dpps_simpipe.showers.stack import ELECTRON, PHOTON, POSITRON, Particle, Stack, push
 from dpps_simpipe.showers.world import World, depth_length, on_energy_grid, useless
 
-__all__ = ["add_electromagnetic", "follow_electron", "follow_photon"]
+__all__ = ["add_electromagnetic", "convert_photon", "follow_electron", "follow_photon"]
 
 #: Longest step of an electron in g/cm² and m: in it the direction turns by less than the Cherenkov angle's
 #: scale and the light comes from one point.
@@ -56,6 +56,15 @@ def follow_photon(particle: Particle, world: World, stack: Stack, random: Genera
         return
     length = (z - new_z) / -uz
     x, y, z, time = x + ux * length, y + uy * length, new_z, time + length / SPEED_OF_LIGHT
+    convert_photon((PHOTON, energy, x, y, z, ux, uy, uz, time, weight), world, stack, random)
+
+
+@compiled
+def convert_photon(particle: Particle, world: World, stack: Stack, random: Generator) -> None:
+    """Let a photon make a pair or scatter where it is."""
+    _, energy, x, y, z, ux, uy, uz, time, weight = particle
+    pair = on_energy_grid(world.physics, world.physics.pair, energy)
+    compton = on_energy_grid(world.physics, world.physics.compton, energy)
     phi = azimuth(random)
     if random.random() * (pair + compton) < pair:
         share = pair_fraction(energy, random)

@@ -144,7 +144,9 @@ class Simulator:
         kinematics = draw_kinematics(self.run, random)
         return ThrownShower(number=number, kinematics=kinematics, shower=self.develop(kinematics, random))
 
-    def develop(self, kinematics: Kinematics, random: Generator) -> Shower:
+    def develop(
+        self, kinematics: Kinematics, random: Generator, *, first_interaction: float | None = None
+    ) -> Shower:
         """Simulate a shower of given energy, direction and cores.
 
         Parameters
@@ -153,6 +155,8 @@ class Simulator:
             How it comes.
         random : Generator
             Source of randomness.
+        first_interaction : float or None
+            Altitude in m above sea level at which the primary interacts first; None: drawn.
 
         Returns
         -------
@@ -168,7 +172,13 @@ class Simulator:
             roulette_weight=max(kinematics.energy_tev / UNTHINNED_TEV, 1.0),
         )
         return simulate_shower(
-            PRIMARIES[self.run.primary], kinematics.energy_tev * 1e6, direction, world, random, self._buffers
+            PRIMARIES[self.run.primary],
+            kinematics.energy_tev * 1e6,
+            direction,
+            world,
+            random,
+            self._buffers,
+            first_interaction,
         )
 
     def events(self, numbers: range) -> Iterator[tuple[ThrownShower, list[ArrayEvent]]]:
