@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,11 @@ def cpu_seconds(folder: StateFolder, *services: str) -> float:
     """
     this = psutil.Process()
     processes = [this, *this.children(recursive=True), *_processes(folder, services)]
-    return sum(sum(process.cpu_times()[:2]) for process in dict.fromkeys(processes))
+    used = 0.0
+    for process in dict.fromkeys(processes):
+        with suppress(psutil.NoSuchProcess):  # a connection's process may have ended since they were listed
+            used += sum(process.cpu_times()[:2])
+    return used
 
 
 def memory_bytes(folder: StateFolder, service: str) -> int:
