@@ -20,6 +20,7 @@ _POLICY = {
     "schema": "generic",
     "lfn2pfn_algorithm_default": "ctao_bdms",
     "extract_scope": "ctao_bdms",
+    "pfn2lfn": "ctao_bdms",
     "support": "the operators of this system",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dpps.adapters.rucio.errors import catalogue_errors
 from dpps.data.retrieval.reports import DamagedCopy
+from dpps.domain.errors import NotFound
 
 __all__ = ["RucioDamageReports"]
 
@@ -27,10 +28,23 @@ class RucioDamageReports:
         self._client = client
 
     def suspect(self, copies: Sequence[DamagedCopy]) -> None:
-        """Declare copies suspicious."""
+        """Declare copies suspicious.
+
+        Raises
+        ------
+        NotFound
+            When the catalogue knows no such copy.
+        """
         by_reason: dict[str, list[str]] = defaultdict(list)
         for copy in copies:
             by_reason[f"{copy.rse}: {copy.reason}"[:_REASON_MAX]].append(copy.pfn)
         for reason, pfns in by_reason.items():
             with catalogue_errors(f"declare {len(pfns)} copies suspicious"):
-                self._client.declare_suspicious_file_replicas(pfns, reason)
+                refused = self._client.declare_suspicious_file_replicas(pfns, reason)
+            told = [text for texts in refused.values() for text in texts]
+            if told:
+                raise NotFound(
+                    f"the catalogue did not take {told[0]} as suspicious",
+                    code="catalogue-refused-suspicion",
+                    next_step="look at the file's copies: dpps data info",
+                )

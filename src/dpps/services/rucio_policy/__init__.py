@@ -13,13 +13,28 @@ from typing import Any
 
 import bdms_rucio_policy
 
-__all__ = ["SUPPORTED_VERSION", "get_algorithms"]
+__all__ = ["SUPPORTED_VERSION", "get_algorithms", "pfn2lfn"]
 
 SUPPORTED_VERSION: str = bdms_rucio_policy.SUPPORTED_VERSION
 """Versions of Rucio that the published package supports; Rucio refuses to start with another one."""
 
 
 def get_algorithms() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
-    """Return the published algorithms, unchanged: ``lfn2pfn`` and ``scope``, both named ``ctao_bdms``."""
+    """Return the published algorithms ``lfn2pfn`` and ``scope``, and the way back, all named ``ctao_bdms``."""
     algorithms: Mapping[str, Mapping[str, Callable[..., Any]]] = bdms_rucio_policy.get_algorithms()
-    return algorithms
+    return {**algorithms, "pfn2lfn": {"ctao_bdms": pfn2lfn}}
+
+
+def pfn2lfn(parsed: Mapping[str, str]) -> tuple[str, str]:
+    """Return name and scope of the file that has a physical name.
+
+    Without it Rucio takes the first folder for the scope and the last component for the name, knows no such
+    file, and lets reports of suspicious copies fall.
+
+    Parameters
+    ----------
+    parsed : mapping of str to str
+        ``path``, with slashes at both ends, and ``name``, below the prefix of the storage.
+    """
+    name = parsed["path"] + parsed["name"]
+    return name, name.split("/")[2]

@@ -138,11 +138,18 @@ def test_only_operators_change_storages() -> None:
     assert decide(_asker(*(ATTRIBUTES - {OPERATOR})), Wish(action="update_rse")) is None
 
 
+def test_a_physical_name_leads_back_to_the_file_of_which_it_was_made() -> None:
+    parsed = {"path": "/ctao/acada/DL0/day/", "name": "file.fits.fz", "prefix": "/storage/CSCS/"}
+    back = get_algorithms()["pfn2lfn"]["ctao_bdms"]
+    assert back(parsed) == ("/ctao/acada/DL0/day/file.fits.fz", "acada")
+
+
 def test_names_schema_and_algorithms_are_the_published_ones() -> None:
     import bdms_rucio_policy  # type: ignore[import-untyped]
     import bdms_rucio_policy.schema  # type: ignore[import-untyped]
 
     assert bdms_rucio_policy.SUPPORTED_VERSION == SUPPORTED_VERSION
-    assert get_algorithms() == bdms_rucio_policy.get_algorithms()
+    algorithms = bdms_rucio_policy.get_algorithms()
+    assert {kind: get_algorithms()[kind] for kind in algorithms} == algorithms
     ours = {name for name in vars(schema) if not name.startswith("_")}
     assert ours >= {name for name in vars(bdms_rucio_policy.schema) if not name.startswith("_")}
