@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dpps.adapters.storage.file_urls import MARK
 from dpps.adapters.storage.posix import PosixStorage
 from dpps.composition.state import StateFolder
 from dpps.composition.storage_marks import mark_storages, storage_marks
@@ -27,7 +28,7 @@ class TestMarkedFolder(MarkedStorageContract):
     def place(self, tmp_path: Path) -> MarkedPlace:
         root = tmp_path / "state" / "storage" / "CSCS"
         root.mkdir(parents=True)
-        return MarkedPlace(root, f"file://localhost{root}")
+        return MarkedPlace(root, MARK, f"file://localhost{root}")
 
     @pytest.fixture
     def storage(self, tmp_path: Path, place: MarkedPlace) -> TransferStorage:
@@ -49,7 +50,7 @@ class TestMarkedServer(MarkedStorageContract):
     def place(self, xrootd_servers: XrootdServers) -> Iterator[MarkedPlace]:
         root, record = xrootd_servers.raw("NEAR"), xrootd_servers.folder.config / "storage-marks.json"
         mark_storages(xrootd_servers.folder, [root])
-        place = MarkedPlace(root, xrootd_servers.prefix("NEAR"), _give_to_server)
+        place = MarkedPlace(root, MARK, xrootd_servers.prefix("NEAR"), _give_to_server)
         yield place
         place.come_back()
         record.unlink()

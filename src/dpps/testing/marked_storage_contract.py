@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from dpps.adapters.storage.file_urls import MARK
 from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.errors import Unavailable
 
@@ -40,13 +39,18 @@ class MarkedPlace:
     ----------
     root : Path
         The folder, with its mark.
+    mark : str
+        Name of the file that is the mark.
     url : str
         URL of the folder, without a slash at the end.
     adopt : callable
         Gives a path to whoever serves the folder.
     """
 
-    def __init__(self, root: Path, url: str, adopt: Callable[[Path], None] = lambda _path: None) -> None:
+    def __init__(
+        self, root: Path, mark: str, url: str, adopt: Callable[[Path], None] = lambda _path: None
+    ) -> None:
+        self._mark = root / mark
         self.root = root
         self.url = url
         self._away = root.with_name(f"{root.name}-away")
@@ -66,8 +70,8 @@ class MarkedPlace:
 
     def show_another_mark(self) -> None:
         """Show the mark of another storage."""
-        (self.root / MARK).write_text("the mark of another storage")
-        self._adopt(self.root / MARK)
+        self._mark.write_text("the mark of another storage")
+        self._adopt(self._mark)
 
     def everything(self) -> list[Path]:
         """Return all that lies in the folder."""

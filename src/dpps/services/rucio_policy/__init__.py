@@ -20,7 +20,7 @@ SUPPORTED_VERSION: str = bdms_rucio_policy.SUPPORTED_VERSION
 
 
 def get_algorithms() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
-    """Return the published algorithms ``lfn2pfn`` and ``scope``, and the way back, all named ``ctao_bdms``."""
+    """Return the published ``lfn2pfn`` and ``scope``, and the way back, all named ``ctao_bdms``."""
     algorithms: Mapping[str, Mapping[str, Callable[..., Any]]] = bdms_rucio_policy.get_algorithms()
     return {**algorithms, "pfn2lfn": {"ctao_bdms": pfn2lfn}}
 
