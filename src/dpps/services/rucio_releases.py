@@ -77,8 +77,16 @@ def those_that_go(
         give_back(staying)
         for row in staying:
             _log.warning(_STAYS, lfn=row["name"], rse=rse)
+        _withdraw(guard, rse, [asked[row["name"]] for row in staying])
     kept = (GateVerdict.STAYS, GateVerdict.WAITS)
     return [row for row in rows if of_row.get(row["name"]) not in kept]
+
+
+def _withdraw(guard: DeletionGuard, rse: str, lfns: Sequence[Lfn]) -> None:
+    try:
+        guard.gate.withdraw(rse, lfns)
+    except DppsError as failure:  # preservation judges copies that are not deleted anew after an hour anyway
+        _log.warning("a withdrawal was not noted", rse=rse, copies=len(lfns), reason=failure.message)
 
 
 def _released_name(row: Mapping[str, Any]) -> Lfn | None:

@@ -43,12 +43,14 @@ class World:
         self.releases.note([release])
 
     def verdict(self) -> GateVerdict:
-        gate = ReleaseGate(
+        return self.gate().verdicts(_ONSITE, [_LFN])[_LFN]
+
+    def gate(self) -> ReleaseGate:
+        return ReleaseGate(
             reader=Reader(storage=self.storage, evidence=self.evidence, clock=lambda: self.now),
             releases=self.releases,
             url_prefixes={rse: f"memory://{rse}" for rse in (_ONSITE, "CSCS", "PIC")},
         )
-        return gate.verdicts(_ONSITE, [_LFN])[_LFN]
 
 
 @pytest.fixture
@@ -110,6 +112,15 @@ def test_a_copy_that_is_not_there_at_this_moment_proves_nothing(world: World) ->
 def test_a_storage_that_is_no_part_of_the_system_any_more_proves_nothing(world: World) -> None:
     world.release("CSCS", "GONE")
     assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_release_that_is_withdrawn_leaves_a_copy_like_any_other(world: World) -> None:
+    world.note(_ONSITE, CopyOutcome.INTACT)
+    here = CopyKey(_LFN, _ONSITE)
+    world.evidence.mark_released([here], _NOW)
+    world.gate().withdraw(_ONSITE, [_LFN])
+    assert world.evidence.known([_LFN])[here].released_at is None
+    assert world.releases.of([here]) == {}
 
 
 def test_a_release_without_grounds_does_not_stand(world: World) -> None:

@@ -25,10 +25,15 @@ class _Gate:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.withdrawn: list[str] = []
 
     def verdicts(self, _rse: str, lfns: Sequence[Lfn]) -> Mapping[Lfn, GateVerdict]:
         self.asked += [lfn.name for lfn in lfns]
         return {lfn: GateVerdict(lfn.basename) for lfn in lfns}
+
+    def withdraw(self, _rse: str, lfns: Sequence[Lfn]) -> None:
+        self.withdrawn += [lfn.name for lfn in lfns]
+        raise Unavailable("the database has gone away")
 
 
 def _guard(gate: object, prepare: Any = lambda: None) -> DeletionGuard:
@@ -39,9 +44,11 @@ def test_copies_go_stay_or_wait_as_the_gate_says() -> None:
     rows = [_row(f"/ctao/acada/{verdict.value}") for verdict in GateVerdict]
     rows.append(_row("/ctao/acada/x/stays", "BEING_DELETED"))
     given_back: list[Mapping[str, Any]] = []
-    going = those_that_go(_guard(_Gate()), "A", rows, given_back.extend)
+    gate = _Gate()
+    going = those_that_go(_guard(gate), "A", rows, given_back.extend)
     assert [row["name"] for row in going] == ["/ctao/acada/unknown", "/ctao/acada/goes"]
     assert [row["name"] for row in given_back] == ["/ctao/acada/stays", "/ctao/acada/x/stays"]
+    assert gate.withdrawn == ["/ctao/acada/stays", "/ctao/acada/x/stays"]
 
 
 def test_what_cannot_have_been_released_is_left_to_rucio() -> None:

@@ -110,6 +110,12 @@ class ReleaseGate:
             found[key.lfn] = GateVerdict.GOES if stands and release.relied_on else self._lapsed(release)
         return found
 
+    def withdraw(self, rse: str, lfns: Sequence[Lfn]) -> None:
+        """Forget that copies were released which are available again; preservation judges them anew."""
+        keys = [CopyKey(lfn, rse) for lfn in lfns]
+        self.reader.evidence.mark_released(keys, None)
+        self.releases.forget(keys)
+
     def _is_proven(self, release: Release, rse: str, known: Mapping[CopyKey, CopyEvidence]) -> bool:
         """Tell whether the last reading of a copy still proves it, and something of its size is there now."""
         one = known.get(CopyKey(release.lfn, rse))
