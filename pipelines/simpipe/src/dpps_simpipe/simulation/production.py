@@ -167,8 +167,11 @@ def produce(
 def _run_jobs(
     jobs: Sequence[tuple[Path, int, Path, tuple[str, ...]]], workers: int, tell: Callable[[int], object]
 ) -> None:
-    """Make blocks in fresh processes; the first failure ends all."""
-    if not jobs:
+    """Make blocks, here or in fresh processes; the first failure ends all."""
+    if workers == 1 or len(jobs) < 2:
+        for done, job in enumerate(jobs, start=1):
+            _make_block(*job)
+            tell(done)
         return
     context = get_context("spawn")
     os.environ.setdefault("OMP_NUM_THREADS", "1")

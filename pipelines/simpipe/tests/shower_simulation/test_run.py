@@ -1,0 +1,233 @@
+"""Run descriptions, events of a run, files made from them."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tables
+import yaml
+from ctapipe.io import EventSource, TableLoader
+from dpps_simpipe.command import main
+from dpps_simpipe.simulation.description import Run, is_run_description, load_run
+from dpps_simpipe.simulation.events import Simulator
+from dpps_simpipe.simulation.kinematics import draw_kinematics, random_of_shower
+from dpps_simpipe.simulation.production import produce
+from dpps_simpipe.source import ShowerSimulationSource
+
+from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput, NotFound
+
+DESCRIPTION = {
+    "dpps_simulation": 1,
+    "run": 3,
+    "seed": 11,
+    "primary": "gamma",
+    "showers": 6,
+    "energy_min_tev": 0.08,
+    "energy_max_tev": 0.3,
+    "core_radius_m": 120.0,
+    "array": "ctao-north-lst",
+    "block_showers": 3,
+}
+
+
+def _write(folder: Path, **changes: object) -> Path:
+    path = folder / "run.yaml"
+    document = {key: value for key, value in {**DESCRIPTION, **changes}.items() if value is not None}
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def _run(**changes: object) -> Run:
+    values = {key: value for key, value in DESCRIPTION.items() if key != "dpps_simulation"}
+    return Run(**{**values, **changes})
+
+
+def test_a_description_is_read(tmp_path: Path) -> None:
+    path = _write(tmp_path, energy_max_tev=1)
+    run = load_run(path)
+    assert (run.run, run.blocks, run.energy_max_tev) == (3, 2, 1.0)
+    assert list(run.block(1)) == [3, 4, 5]
+    assert is_run_description(path)
+    as_json = tmp_path / "run.json"
+    as_json.write_text(json.dumps(DESCRIPTION), encoding="utf-8")
+    assert load_run(as_json) == _run()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("primary", "neutrino"),
+        ("energy_max_tev", 0.01),
+        ("energy_min_tev", 1e-4),
+        ("energy_max_tev", 1e6),
+        ("energy_max_tev", math.nan),
+        ("showers", 0),
+        ("showers", "many"),
+        ("showers", True),
+        ("seed", None),
+        ("seed", -1),
+        ("run", 0),
+        ("core_radius_m", -5.0),
+        ("core_min_m", 500.0),
+        ("spectral_index", 2.0),
+        ("view_cone_deg", 90.0),
+        ("altitude_deg", 10.0),
+        ("array", "hegra"),
+        ("reuse", 100),
+        ("block_showers", 0),
+        ("energy_min", 1.0),
+        ("dpps_simulation", 2),
+    ],
+)
+def test_bad_values_are_refused_by_name(tmp_path: Path, key: str, value: object) -> None:
+    with pytest.raises(InvalidInput, match=key):
+        load_run(_write(tmp_path, **{key: value}))
+
+
+def test_bad_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"gone\.yaml"):
+        load_run(tmp_path / "gone.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("dpps_simulation: [1\n", encoding="utf-8")
+    with pytest.raises(DamagedFile, match=r"broken\.yaml"):
+        load_run(broken)
+    with pytest.raises(NotFound, match=r"none\.ecsv"):
+        load_run(_write(tmp_path, atmosphere="none.ecsv")).load_atmosphere()
+    assert not is_run_description(tmp_path / "gone.yaml")
+
+
+def test_kinematics_follow_the_description() -> None:
+    run = _run(showers=1, energy_min_tev=0.1, energy_max_tev=10.0, view_cone_deg=3.0, reuse=2, offset_deg=0.5)
+    drawn = [draw_kinematics(run, random_of_shower(run, number)) for number in range(2000)]
+    energy = np.array([one.energy_tev for one in drawn])
+    assert energy.min() >= 0.1
+    assert energy.max() <= 10.0
+    # dN/dE ~ E^-2: as many showers in each unit of 1/E.
+    assert np.median(1 / energy) == pytest.approx(0.5 * (1 / 0.1 + 1 / 10.0), rel=0.06)
+    directions = -np.array([one.direction for one in drawn])
+    centre = np.array([-math.cos(math.radians(70.5)), 0.0, math.sin(math.radians(70.5))])
+    away = np.degrees(np.arccos(np.clip(directions @ centre, -1, 1)))
+    assert away.max() <= 3.0 + 1e-6
+    assert np.mean(away**2) == pytest.approx(9 / 2, rel=0.08)
+    for one in drawn[:50]:
+        across = np.linalg.norm(
+            np.cross(np.column_stack([one.cores, np.zeros(2)]), np.array(one.direction)), axis=1
+        )
+        assert across.max() <= 120.0 + 1e-6
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Simulator:
+    return Simulator(_run())
+
+
+def test_events_have_truth_and_signals(simulator: Simulator) -> None:
+    found = [event for _, events in simulator.events(range(6)) for event in events]
+    assert len(found) >= 4
+    for event in found:
+        assert event.event_id == (event.thrown.number + 1) * 100
+        assert len(event.telescopes) >= 2
+        for telescope in event.telescopes:
+            total = telescope.true_image.sum()
+            assert total == event.true_sums[telescope.tel_id]
+            assert telescope.waveform.shape == (1855, 40)
+            bright = telescope.true_image >= 10
+            measured = telescope.waveform[bright].sum(axis=1)
+            assert measured.sum() == pytest.approx(telescope.true_image[bright].sum(), rel=0.35)
+
+
+def test_a_shower_is_the_same_whatever_was_simulated_before(simulator: Simulator) -> None:
+    fresh = Simulator(_run())
+    (_, alone), *_ = fresh.events(range(4, 5))
+    (_, later), *_ = simulator.events(range(4, 5))
+    assert [event.event_id for event in alone] == [event.event_id for event in later]
+    for one, other in zip(alone, later, strict=True):
+        for left, right in zip(one.telescopes, other.telescopes, strict=True):
+            assert np.array_equal(left.waveform, right.waveform)
+
+
+def test_reused_showers_have_different_cores() -> None:
+    simulator = Simulator(_run(reuse=3, energy_min_tev=0.3))
+    (thrown, events), *_ = simulator.events(range(1))
+    assert thrown.kinematics.cores.shape == (3, 2)
+    assert len(events) >= 2
+    assert len({event.event_id for event in events}) == len(events)
+    assert events[0].true_sums != events[1].true_sums
+
+
+def test_ctapipe_reads_a_description_as_events(tmp_path: Path) -> None:
+    path = _write(tmp_path)
+    with EventSource(path, max_events=3) as source:
+        assert isinstance(source, ShowerSimulationSource)
+        assert source.is_simulation
+        for event in source:
+            assert event.index.obs_id == 3000
+            assert event.simulation.shower.core_x.unit == "m"
+            for tel_id in event.trigger.tels_with_trigger:
+                camera = event.simulation.tel[tel_id]
+                assert camera.true_image_sum == camera.true_image.sum()
+                assert event.r1.tel[tel_id].waveform.shape == (1, 1855, 40)
+        assert sorted(source.simulation_config) == [3000, 3001]
+        assert source.atmosphere_density_profile is not None
+
+
+def _content(path: Path) -> dict[str, np.ndarray]:
+    """Read images and truth."""
+    with TableLoader(path) as loader:
+        images = loader.read_telescope_events(true_images=True, dl1_images=True, simulated=True)
+        counts = loader.read_shower_distribution()
+        return {
+            "event": np.asarray(images["event_id"]),
+            "true": np.asarray(images["true_image"]),
+            "image": np.asarray(images["image"]),
+            "energy": np.asarray(images["true_energy"]),
+            "counts": np.asarray(counts["n_entries"]),
+        }
+
+
+@pytest.mark.timeout(600)
+def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    path = _write(tmp_path)
+    told: list[tuple[int, int]] = []
+    one = produce(path, tmp_path / "one.h5", progress=lambda *state: told.append(state))
+    assert main(["simulate", str(path), "--output", str(tmp_path / "two.h5"), "--workers", "2"]) == 0
+    assert (one.blocks, one.showers, told[-1]) == (2, 6, (2, 2))
+    first, second = _content(tmp_path / "one.h5"), _content(tmp_path / "two.h5")
+    assert len(first["event"]) >= 8
+    for name, values in first.items():
+        assert np.array_equal(values, second[name], equal_nan=True)
+    assert first["counts"].tolist() == [3, 3]
+    with tables.open_file(tmp_path / "one.h5") as file:
+        assert "/configuration/instrument/subarray/layout" in file
+    with pytest.raises(Conflict, match=r"one\.h5 exists"):
+        produce(path, tmp_path / "one.h5")
+
+
+def test_parts_of_another_run_are_refused(tmp_path: Path) -> None:
+    path = _write(tmp_path)
+    parts = tmp_path / "out.h5.parts"
+    parts.mkdir()
+    (parts / "run.sha256").write_text("of another run", encoding="utf-8")
+    with pytest.raises(Conflict, match=r"out\.h5\.parts"):
+        produce(path, tmp_path / "out.h5")
+
+
+@pytest.mark.parametrize(("options", "word"), [({"workers": 0}, "workers"), ({"levels": ["dl9"]}, "dl9")])
+def test_bad_options_are_refused(tmp_path: Path, options: dict[str, object], word: str) -> None:
+    with pytest.raises(InvalidInput, match=word):
+        produce(_write(tmp_path), tmp_path / "out.h5", **options)
+
+
+def test_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _write(tmp_path, primary="neutrino")
+    output = str(tmp_path / "out.h5")
+    assert main(["simulate", str(path), "--output", output, "--json"]) == InvalidInput.exit_code
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["identifiers"] == {"key": "primary"}
+    assert "primary must be one of" in captured.err
+    assert main(["simulate", str(_write(tmp_path)), "--output", output, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["blocks"] == 2
+    assert main(["compare", "--output", output]) == InvalidInput.exit_code
+    assert issubclass(InvalidInput, DppsError)
