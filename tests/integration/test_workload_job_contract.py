@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.domain.work import ExitReason, JobState, TaskState
 from dpps.services.workload.application import build_application
@@ -72,6 +73,7 @@ class Api:
         self.bundles: list[str] = []
         self.port = port
         self.system = SmallWorkload(
+            datasets=MemoryNamedDatasets(),
             folder=folder,
             catalogue=MemoryCatalogue(small_storages(folder)),
             store=self.store,

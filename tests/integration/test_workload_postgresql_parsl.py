@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from dpps.adapters.memory.catalogue import MemoryCatalogue
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.adapters.parsl.engine import ParslEngine
 from dpps.adapters.sql.engine import build_engine, migrate
 from dpps.adapters.sql.work_store import SqlWorkStore
@@ -63,6 +64,7 @@ def life(folder: Path, url: str, catalogue: Catalogue | None = None) -> Iterator
     engine = build_engine(url)
     store = SqlWorkStore(engine)
     system = SmallWorkload(
+        datasets=MemoryNamedDatasets(),
         folder=folder,
         catalogue=catalogue or MemoryCatalogue(small_storages(folder)),
         store=store,

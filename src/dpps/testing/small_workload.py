@@ -10,11 +10,10 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.composition.job_storage import build_job_storage
 from dpps.composition.principals import service_principal
 from dpps.composition.tokens import TokenIssuer
@@ -129,9 +128,9 @@ class SmallWorkload:
     folder: Path
     catalogue: Catalogue
     """An empty one that knows `small_storages`."""
+    datasets: NamedDatasets
     store: WorkStore
     engine: Engine
-    datasets: NamedDatasets = field(default_factory=MemoryNamedDatasets)
     report_base_url: str = "http://127.0.0.1:1"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -13,6 +13,7 @@ import pytest
 from dpps.adapters.cwltool.runner import CwltoolRunner
 from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.composition.job_storage import build_job_storage
 from dpps.composition.workload import utc_now
@@ -58,6 +59,7 @@ class Rig:
         self.bundles: list[str] = []
         self.engine = MemoryEngine(self._run)
         self.system = SmallWorkload(
+            datasets=MemoryNamedDatasets(),
             folder=folder,
             catalogue=MemoryCatalogue(small_storages(folder)),
             store=self.store,

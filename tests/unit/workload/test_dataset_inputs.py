@@ -10,6 +10,7 @@ import pytest
 
 from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.data.named_datasets import NamedDataset, freeze_dataset, save_dataset
 from dpps.domain.errors import InvalidInput
@@ -24,6 +25,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 def system(tmp_path: Path) -> SmallWorkload:
     (tmp_path / "in").mkdir()
     return SmallWorkload(
+        datasets=MemoryNamedDatasets(),
         folder=tmp_path / "system",
         catalogue=MemoryCatalogue(small_storages(tmp_path / "system")),
         store=MemoryWorkStore(),

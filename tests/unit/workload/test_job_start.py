@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dpps.adapters.cwltool.runner import CwltoolRunner
 from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.composition.job_storage import build_job_storage
 from dpps.data.ports import Storage
@@ -48,6 +49,7 @@ def waiting(tmp_path: Path) -> Waiting:
     bundles: list[str] = []
     needs: list[StorageNeeds] = []
     system = SmallWorkload(
+        datasets=MemoryNamedDatasets(),
         folder=tmp_path / "system",
         catalogue=MemoryCatalogue(small_storages(tmp_path / "system")),
         store=MemoryWorkStore(),

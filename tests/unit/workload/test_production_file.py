@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from dpps.adapters.cwltool.documents import CwltoolProcesses
 from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.domain.errors import InvalidInput, NotAuthorized
 from dpps.domain.principals import Principal, Role
@@ -30,6 +31,7 @@ PROCESSES = CwltoolProcesses()
 @pytest.fixture
 def system(tmp_path: Path) -> SmallWorkload:
     made = SmallWorkload(
+        datasets=MemoryNamedDatasets(),
         folder=tmp_path,
         catalogue=MemoryCatalogue(small_storages(tmp_path)),
         store=MemoryWorkStore(),

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from dpps.adapters.memory.catalogue import MemoryCatalogue
 from dpps.adapters.memory.engine import MemoryEngine
+from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
 from dpps.adapters.memory.work_store import MemoryWorkStore
 from dpps.domain.work import ExitReason, JobState
 from dpps.services.limited_bodies import LimitedBodies
@@ -58,6 +59,7 @@ def api(tmp_path: Path) -> Api:
     bundles: list[str] = []
     store = MemoryWorkStore()
     system = SmallWorkload(
+        datasets=MemoryNamedDatasets(),
         folder=tmp_path / "system",
         catalogue=MemoryCatalogue(small_storages(tmp_path / "system")),
         store=store,
