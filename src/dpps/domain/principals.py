@@ -60,6 +60,7 @@ _GRANTS: dict[Role, frozenset[Action]] = {
             Action.STORE,
             Action.RELEASE,
             Action.AUDIT,
+            Action.PACKAGE,
         }
     ),
     Role.PRODUCTION_MANAGER: frozenset(
