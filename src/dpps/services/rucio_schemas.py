@@ -14,7 +14,7 @@ from typing import Any
 __all__ = ["trust_own_schemas", "validate"]
 
 
-def validate(message: object, schema: Any) -> None:
+def validate(message: Any, schema: Any) -> None:
     """Check a message against a schema that is right.
 
     Raises
@@ -22,8 +22,8 @@ def validate(message: object, schema: Any) -> None:
     jsonschema.ValidationError
         When the message does not meet it.
     """
-    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-    from jsonschema.validators import validator_for  # type: ignore[import-untyped]
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import validator_for
 
     wrong = best_match(validator_for(schema)(schema).iter_errors(message))
     if wrong is not None:
