@@ -44,11 +44,73 @@ PUBLISHED: dict[str, tuple[set[str], set[str]]] = {
         {"processing_config", "dl1", "dl2_filename", "provenance_log_filename"},
         {"dl2", "provenance_log"},
     ),
+    "process_dl0_dl1_multiple.cwl": (
+        {"input_files", "output_filename", "processing_config"},
+        {"merged_output", "merge_provenance_log", "intermediate_provenance_log"},
+    ),
     "merge.cwl": (
         {"output_filename", "config", "input_files", "provenance_log_filename"},
         {"merged_output", "provenance_log"},
     ),
+    "train_energy_model.cwl": (
+        {"config", "gamma_events", "output_filename", "cv_output_filename", "provenance_log_filename"},
+        {"reco_model", "cross_validation", "provenance_log"},
+    ),
+    "train_disp_model.cwl": (
+        {"config", "gamma_events", "output_filename", "cv_output_filename", "provenance_log_filename"},
+        {"reco_model", "cross_validation", "provenance_log"},
+    ),
+    "train_gammaness_model.cwl": (
+        {
+            "config",
+            "gamma_events",
+            "background_events",
+            "output_filename",
+            "cv_output_filename",
+            "provenance_log_filename",
+        },
+        {"reco_model", "cross_validation", "provenance_log"},
+    ),
+    "apply_models.cwl": (
+        {"config", "events", "models", "output_filename", "provenance_log_filename"},
+        {"applied_events", "provenance_log"},
+    ),
+    "optimize.cwl": (
+        {"config", "gammas", "protons", "electrons", "output_filename", "provenance_log_filename"},
+        {"event_selection", "provenance_log"},
+    ),
+    "compute_irf.cwl": (
+        {
+            "config",
+            "gammas",
+            "protons",
+            "electrons",
+            "event_selection",
+            "output_filename",
+            "output_metrics_filename",
+            "provenance_log_filename",
+        },
+        {"irf", "metrics", "provenance_log"},
+    ),
     "workflow_dl0_to_dl2.cwl": ({"processing_config", "dl0"}, {"dl1", "dl2"}),
+    "workflow_optimize_and_irf.cwl": (
+        {
+            "optimize_config",
+            "irf_config",
+            "gammas_optimize",
+            "protons_optimize",
+            "electrons_optimize",
+            "gammas_irf",
+            "protons_irf",
+            "electrons_irf",
+            "analysis_name",
+        },
+        {"event_selection", "irf", "metrics"},
+    ),
+    "output_names.cwl": (
+        {"input_file", "data_level"},
+        {"output_filename", "log_filename", "provenance_log_filename"},
+    ),
 }
 
 
@@ -121,13 +183,15 @@ def test_document_is_valid(document: Path, environment: dict[str, str]) -> None:
     assert "is valid CWL" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name in PUBLISHED], ids=lambda path: path.stem
+)
 def test_document_keeps_the_published_interface(document: Path) -> None:
     content = yaml.safe_load(document.read_text(encoding="utf-8"))
     inputs, outputs = PUBLISHED[document.name]
     assert content["cwlVersion"] == "v1.2"
     assert inputs <= set(content["inputs"])
-    assert outputs == set(content["outputs"])
+    assert outputs <= set(content["outputs"])
     for name in set(content["inputs"]) - inputs:
         added = content["inputs"][name]
         assert added["type"].endswith("?") or "default" in added, f"{name} is not optional"
@@ -136,7 +200,7 @@ def test_document_keeps_the_published_interface(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_document_is_free_of_our_vocabulary(document: Path) -> None:
     text = document.read_text(encoding="utf-8").lower()
-    assert not re.findall(r"\b(dpps|lfn|rucio|parsl|dirac|scope)\b", text)
+    assert not re.findall(r"\b(dpps(?!-datapipe)|lfn|rucio|parsl|dirac|scope)\b", text)
 
 
 @pytest.mark.verifies_usecase("UC-130-1.2")

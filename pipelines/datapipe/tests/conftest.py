@@ -1,6 +1,7 @@
-"""Toy events, processed by the stock tool with the reference configuration."""
+"""Toy events, processed by the stock tool with the reference configuration; synthetic simulations."""
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,3 +59,66 @@ def processed(tmp_path_factory: pytest.TempPathFactory) -> Processed:
     reading = ("--input", str(dl1), "--output", str(dl2), log)
     assert process(*reading, "--no-write-images", "--no-write-parameters", "--write-showers") == 0
     return Processed(hand_over=hand_over, dl1=dl1, dl2=dl2)
+
+
+def step(*arguments: str) -> int:
+    """Run ``dpps-datapipe`` in this process; warnings of the libraries are no failures here."""
+    from dpps_datapipe.command import main
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return main(list(arguments))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthetic:
+    """Files of ``dpps_datapipe.testing`` and a response made of them."""
+
+    folder: Path
+    selection: Path
+    response: Path
+    #: An observation with models applied.
+    observation: Path
+    notes: Path
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Synthetic:
+    """Simulations, event selection, response and an observation."""
+    from dpps_datapipe.testing.__main__ import IRF_CONFIGURATION, OBSERVATION_NOTES, response_sample
+    from dpps_datapipe.testing.files import write_simulation
+    from dpps_datapipe.testing.observations import SyntheticObservation, write_observation
+    from dpps_datapipe.testing.response import KnownResponse
+    from dpps_datapipe.testing.showers import draw_events
+
+    folder = tmp_path_factory.mktemp("synthetic")
+    response = KnownResponse()
+    for number, particle in enumerate(("gamma", "proton"), start=1):
+        sample = response_sample(particle, number)
+        write_simulation(folder / f"{particle}.h5", sample, draw_events(sample, response))
+    (folder / "irf.yaml").write_text(IRF_CONFIGURATION, encoding="utf-8")
+    (folder / "observation.yaml").write_text(OBSERVATION_NOTES, encoding="utf-8")
+    observation = write_observation(folder / "observation.h5", SyntheticObservation(), response)
+    # Compressed on purpose: earlier versions of ctapipe did not read it back.
+    selection = folder / "selection.fits.gz"
+    log = ("--provenance-log", str(folder / "log"))
+    gammas = ("--gamma-file", str(folder / "gamma.h5"))
+    optimise = (CONFIGURATION.with_name("select_percentiles.yaml"), "--output", selection)
+    assert step("optimize-event-selection", "--config", *map(str, optimise), *gammas, *log) == 0
+    irf = folder / "irf.fits.gz"
+    configurations = (
+        "--config",
+        CONFIGURATION.with_name("compute_irf.yaml"),
+        "--config",
+        folder / "irf.yaml",
+    )
+    protons = ("--proton-file", folder / "proton.h5")
+    files = (*configurations, *protons, "--cuts", selection, "--output", irf)
+    assert step("compute-irf", *map(str, files), *gammas, *log) == 0
+    return Synthetic(
+        folder=folder,
+        selection=selection,
+        response=irf,
+        observation=observation,
+        notes=folder / "observation.yaml",
+    )

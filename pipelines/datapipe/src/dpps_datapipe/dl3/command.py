@@ -123,7 +123,8 @@ def make_event_list(options: Namespace, activity: Activity) -> dict[str, Any]:
     ]
     files += [("response", path) for path in options.irf]
     used = [(role, path) for role, path in files if path is not None]
-    for role, path in used:
+    # The events are recorded, with their metadata, by the reader of ctapipe.
+    for role, path in used[1:]:
         activity.used(path, role)
     product = product_header(
         observation,

@@ -55,7 +55,7 @@ def _read(path: Path) -> list[Any]:
     from astropy.io import fits
 
     try:
-        with fits.open(path) as hdus:
+        with path.open("rb") as stream, fits.open(stream) as hdus:
             headers = [hdu.header.copy() for hdu in hdus]
     except (OSError, EOFError) as error:
         raise CorruptedInput(f"truncated or no FITS file: {error}", path=path) from error

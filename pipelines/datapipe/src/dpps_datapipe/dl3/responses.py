@@ -74,7 +74,7 @@ def _psf(choice: Choice, origin: Any) -> Any:
     probability = np.moveaxis(values * solid[:, np.newaxis, np.newaxis], 0, -1)
     columns, deviation = fit_three_gaussians(rings, probability)
     header = _header(response, "FULL-ENCLOSURE", origin, "RPSF", "PSF_3GAUSS")
-    header["PSFDEV"] = (float(deviation.max()), "largest difference of containment, table and fit")
+    header["PSFDEV"] = (float(deviation.max()), "largest deviation of containment")
     axes = {stem: response.axes[stem] for stem in ("ENERG", "THETA")}
     named = {name: (array, _GAUSSIAN_UNITS.get(name, "")) for name, array in columns.items()}
     return _table("POINT SPREAD FUNCTION", header, axes, named)

@@ -178,7 +178,8 @@ def read_response(path: Path) -> ResponseFile:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", AstropyUserWarning)
-            with fits.open(path, memmap=False) as hdus:
+            # Opened here: astropy leaves a file open that it cannot read.
+            with path.open("rb") as stream, fits.open(stream, memmap=False) as hdus:
                 return responses_of(path, hdus)
     except (OSError, EOFError, AstropyUserWarning) as error:
         raise CorruptedInput(

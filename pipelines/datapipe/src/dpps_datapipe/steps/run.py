@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dpps_datapipe.errors import (
     ConfigurationError,
     CorruptedInput,
@@ -25,8 +27,12 @@ from dpps_datapipe.steps.table import Step
 __all__ = ["NamedFiles", "named_files", "run_step", "translate"]
 
 _TELESCOPE_IN_NAME = re.compile(r"TEL(\d{3})_")
+#: Options that name the main output of a tool.
+_PRODUCT = ("-o", "--output")
 _TRUNCATION = "File seems to be truncated"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+#: Of the generator in `ctapipe.fitting`.
+_FIT_SEED = 0
 #: Exit code of ctapipe for a configuration that cannot be used.
 _TOOL_MISCONFIGURED = 2
 
@@ -38,6 +44,8 @@ class NamedFiles:
     ----------
     events, models, files, outputs : list of pathlib.Path
         As the `Step` divides them.
+    product : pathlib.Path or None
+        The main one of the outputs.
     """
 
     def __init__(self) -> None:
@@ -45,6 +53,7 @@ class NamedFiles:
         self.models: list[Path] = []
         self.files: list[Path] = []
         self.outputs: list[Path] = []
+        self.product: Path | None = None
 
 
 def _expanded(arguments: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -89,6 +98,8 @@ def named_files(step: Step, arguments: Sequence[str]) -> NamedFiles:
         value = next(words, None)
         if kind and value is not None:
             getattr(found, kind).append(Path(value))
+            if word in _PRODUCT:
+                found.product = Path(value)
     return found
 
 
@@ -195,6 +206,13 @@ def _recorded(tool: Any, error: StepError) -> StepError:
     return error
 
 
+def _restart_random_numbers() -> None:
+    """Let a run begin as the first one of a process does: ctapipe draws from one generator for all fits."""
+    from ctapipe import fitting
+
+    fitting.FIT_RNG.bit_generator.state = np.random.default_rng(_FIT_SEED).bit_generator.state
+
+
 def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> None:
     """Run the tool in this process.
 
@@ -206,6 +224,7 @@ def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> N
     from ctapipe.core import Provenance
 
     tool = _tool(step)
+    _restart_random_numbers()
     tool.log.addFilter(_is_no_step_error)
     # One record for each run, also when several tools run in one process.
     Provenance().clear()
@@ -225,16 +244,16 @@ def _check_after(step: Step, named: NamedFiles) -> None:
     for path in named.outputs:
         if not path.is_file():
             raise StepError("the step ended without writing it", path=path)
-    if step.writes_events:
-        for path in named.outputs:
-            if read_event_file(path, needs_events=False).n_events == 0:
-                raise InsufficientStatistics(
-                    "no event passed the selection: the product would be empty",
-                    path=named.events[0] if named.events else path,
-                    next_step="look at the selection in the configuration",
-                )
-    if step.writes_model and named.outputs:
-        stamp_model(named.outputs[0])
+    if named.product is None:
+        return
+    if step.writes_events and read_event_file(named.product, needs_events=False).n_events == 0:
+        raise InsufficientStatistics(
+            "no event passed the selection: the product would be empty",
+            path=named.events[0] if named.events else named.product,
+            next_step="look at the selection in the configuration",
+        )
+    if step.writes_model:
+        stamp_model(named.product)
 
 
 def run_step(step: Step, arguments: Sequence[str]) -> None:

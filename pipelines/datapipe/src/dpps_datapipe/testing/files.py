@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable
     from ctapipe.instrument import SubarrayDescription
 
-__all__ = ["ENERGY_MODEL", "GAMMANESS_MODEL", "array_of_lsts", "write_events", "write_simulation"]
+__all__ = ["ENERGY_MODEL", "GAMMANESS_MODEL", "Images", "array_of_lsts", "write_events", "write_simulation"]
 
 #: Prefixes that the models of the reference configurations have.
 ENERGY_MODEL = "ExtraTreesRegressor"
@@ -25,6 +26,15 @@ GAMMANESS_MODEL = "ExtraTreesClassifier"
 _GEOMETRY = "HillasReconstructor"
 _ALTAZ = 0
 _START = datetime(2026, 1, 15, 22, 0, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """What image parameters are drawn from."""
+
+    #: Whose images are narrow, shape ``(n,)``.
+    like_gamma: Any
+    seed: int
 
 
 def array_of_lsts() -> "SubarrayDescription":
@@ -219,7 +229,7 @@ def write_events(
     times: Any,
     pointing: tuple[float, float],
     models: bool = True,
-    images_of: Sample | None = None,
+    images: Images | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write events as a DL2 file.
@@ -238,8 +248,8 @@ def write_events(
         Altitude and azimuth of the array in degrees.
     models : bool
         With reconstructed energy and gammaness, as after the application of models.
-    images_of : Sample or None
-        With image parameters of the telescopes, for events of this sample.
+    images : Images or None
+        With image parameters of the telescopes.
     more : mapping or None
         Further tables, by node.
 
@@ -269,10 +279,23 @@ def write_events(
         **_reconstructed(events, index, masks, models),
         **(more or {}),
     }
-    if images_of is not None:
-        tables.update(telescope_tables(subarray, events, index, masks, times, pointing, images_of))
+    simulated = "/configuration/simulation/run" in tables
+    if images is not None:
+        tables.update(
+            telescope_tables(
+                subarray,
+                events,
+                index,
+                masks,
+                times,
+                pointing,
+                like_gamma=images.like_gamma,
+                seed=images.seed,
+                simulated=simulated,
+            )
+        )
     _write(path, tables)
-    _write_metadata(path, obs_id, simulated="/configuration/simulation/run" in tables)
+    _write_metadata(path, obs_id, simulated=simulated)
     return path
 
 
@@ -311,6 +334,8 @@ def write_simulation(
         times=times,
         pointing=(sample.pointing_altitude_deg, sample.pointing_azimuth_deg),
         models=models,
-        images_of=sample if images else None,
+        images=Images(like_gamma=np.full(len(events), sample.particle != "proton"), seed=sample.seed)
+        if images
+        else None,
         more=_simulation(sample, events, index),
     )

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dpps_datapipe.testing.showers import Sample, SyntheticEvents
+from dpps_datapipe.testing.showers import SyntheticEvents
 
 if TYPE_CHECKING:
     from ctapipe.instrument import SubarrayDescription
@@ -45,7 +46,7 @@ def _source_in_camera(events: SyntheticEvents, pointing: tuple[float, float]) ->
 
 
 def _parameters(
-    source: Any, energy: Any, distance: Any, like_gamma: bool, random: np.random.Generator
+    source: Any, energy: Any, distance: Any, like_gamma: Any, random: np.random.Generator
 ) -> dict[str, Any]:
     """Draw the parameters of one telescope's images."""
     from astropy import units as u
@@ -56,7 +57,7 @@ def _parameters(
     centre = source - displacement * np.array([np.cos(angle), np.sin(angle)])
     # The axis of an image has no head: half of them point away from the source.
     flipped = random.random(number) < 0.5
-    width = (0.06 if like_gamma else 0.11) * random.lognormal(0.0, 0.2, number)
+    width = np.where(like_gamma, 0.06, 0.11) * random.lognormal(0.0, 0.2, number)
     values: dict[str, Any] = {
         "hillas_intensity": 900.0
         * energy**0.95
@@ -87,7 +88,10 @@ def telescope_tables(
     masks: Any,
     times: Any,
     pointing: tuple[float, float],
-    sample: Sample,
+    *,
+    like_gamma: NDArray[np.bool_],
+    seed: int,
+    simulated: bool,
 ) -> dict[str, Any]:
     """Make the tables of the telescopes.
 
@@ -105,8 +109,12 @@ def telescope_tables(
         Of the events.
     pointing : tuple of float
         Altitude and azimuth in degrees.
-    sample : Sample
-        What was thrown.
+    like_gamma : numpy.ndarray
+        Whose images are narrow, shape ``(n,)``.
+    seed : int
+        Of the parameters.
+    simulated : bool
+        With true impact distances.
 
     Returns
     -------
@@ -116,7 +124,7 @@ def telescope_tables(
     from astropy import units as u
     from astropy.table import QTable, vstack
 
-    random = np.random.default_rng([sample.seed, sample.particle_id, 1])
+    random = np.random.default_rng([seed, 1])
     source = _source_in_camera(events, pointing)
     tables: dict[str, Any] = {}
     triggers = []
@@ -126,13 +134,12 @@ def telescope_tables(
         distance = np.hypot(events.core_x - place[0], events.core_y - place[1])[seen]
         keys = {name: values[seen] for name, values in index.items()}
         keys["tel_id"] = np.full(int(seen.sum()), tel_id, dtype=np.int16)
-        images = _parameters(
-            source[:, seen], events.true_energy[seen], distance, sample.particle != "proton", random
-        )
+        images = _parameters(source[:, seen], events.true_energy[seen], distance, like_gamma[seen], random)
         tables[f"/dl1/event/telescope/parameters/tel_{tel_id:03d}"] = QTable({**keys, **images})
-        tables[f"/simulation/event/telescope/impact/tel_{tel_id:03d}"] = QTable(
-            {**keys, "true_impact_distance": distance * u.m}
-        )
+        if simulated:
+            tables[f"/simulation/event/telescope/impact/tel_{tel_id:03d}"] = QTable(
+                {**keys, "true_impact_distance": distance * u.m}
+            )
         tables[f"/dl2/event/telescope/impact/HillasReconstructor/tel_{tel_id:03d}"] = QTable(
             {
                 **keys,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dpps_datapipe.dl3.sky import SITES, to_horizon
-from dpps_datapipe.testing.files import write_events
+from dpps_datapipe.testing.files import Images, write_events
 from dpps_datapipe.testing.response import Floats, KnownResponse
 from dpps_datapipe.testing.showers import SyntheticEvents, directions_around
 
@@ -78,7 +78,9 @@ def _taken(seconds: Floats, observation: SyntheticObservation, random: Any) -> A
     return alive & ~((seconds >= low) & (seconds < high))
 
 
-def write_observation(path: Path, observation: SyntheticObservation, response: KnownResponse) -> Path:
+def write_observation(
+    path: Path, observation: SyntheticObservation, response: KnownResponse, *, images: bool = False
+) -> Path:
     """Draw the events and write them as a DL2 file with models applied.
 
     Parameters
@@ -89,6 +91,8 @@ def write_observation(path: Path, observation: SyntheticObservation, response: K
         What is observed.
     response : KnownResponse
         What is seen of it.
+    images : bool
+        With image parameters, before the application of models.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def write_observation(path: Path, observation: SyntheticObservation, response: K
     number = len(seconds)
     start = Time(observation.start.replace(tzinfo=None), scale="utc")
     times = start + seconds * u.s
-    field = 3.0 * np.sqrt(random.random(number)) * np.array([1.0])
+    field = 3.0 * np.sqrt(random.random(number))
     around = random.uniform(0.0, 2.0 * np.pi, number)
     ra, dec = observation.pointing
     background = directions_around(dec, ra, field * np.array([np.sin(around), np.cos(around)]))
@@ -141,4 +145,6 @@ def write_observation(path: Path, observation: SyntheticObservation, response: K
         obs_id=observation.obs_id,
         times=times,
         pointing=(float(middle[0]), float(middle[1])),
+        models=not images,
+        images=Images(like_gamma=is_gamma, seed=observation.seed) if images else None,
     )

@@ -1,0 +1,256 @@
+"""DataPipe's CWL from observation block to event list, on synthetic and toy events."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dpps.testing.cwl_runs import CwlRun, cwl_file, program_path, run_cwl
+
+pytestmark = pytest.mark.pipelines
+
+REPOSITORY = Path(__file__).parents[2]
+WORKFLOWS = REPOSITORY / "workflows"
+CONFIGURATIONS = WORKFLOWS / "configurations"
+PROGRAMS = REPOSITORY / ".envs" / "pipelines" / "bin"
+
+
+@pytest.fixture(scope="module")
+def search_path() -> str:
+    if not (PROGRAMS / "dpps-datapipe").exists():
+        pytest.skip("the pipelines environment is not installed: run `make setup`")
+    return program_path(PROGRAMS)
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory, search_path: str) -> Path:
+    """Synthetic simulations and an observation: see ``dpps_datapipe.testing``."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    python = PROGRAMS / "python"
+    subprocess.run([str(python), "-m", "dpps_datapipe.testing", str(folder)], check=True)
+    reference = yaml.safe_load((CONFIGURATIONS / "compute_irf.yaml").read_text(encoding="utf-8"))
+    changes = yaml.safe_load((folder / "irf.yaml").read_text(encoding="utf-8"))
+    merged = {**reference, **{name: reference.get(name, {}) | changes[name] for name in changes}}
+    (folder / "irf.yaml").write_text(yaml.safe_dump(merged), encoding="utf-8")
+    return folder
+
+
+def _configuration(name: str) -> dict[str, str]:
+    return cwl_file(CONFIGURATIONS / f"{name}.yaml")
+
+
+def _done(run: CwlRun) -> CwlRun:
+    assert run.exit_code == 0, run.log
+    return run
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return records
+
+
+@pytest.fixture(scope="module")
+def models(synthetic: Path, tmp_path_factory: pytest.TempPathFactory, search_path: str) -> Mapping[str, Any]:
+    """Models of the reference configurations, with what they were made of."""
+    folder = tmp_path_factory.mktemp("models")
+    tools = WORKFLOWS / "tools"
+
+    def run(tool: str, name: str, order: Mapping[str, object]) -> CwlRun:
+        return _done(run_cwl(tools / f"{tool}.cwl", order, folder / name, search_path))
+
+    energy = run(
+        "train_energy_model",
+        "energy",
+        {
+            "config": _configuration("train_energy_model"),
+            "gamma_events": cwl_file(synthetic / "gamma.train.h5"),
+            "output_filename": "energy.pkl",
+            "cv_output_filename": "energy.cv.h5",
+        },
+    )
+    applied = {
+        particle: run(
+            "apply_models",
+            particle,
+            {
+                "config": _configuration("apply_models"),
+                "events": cwl_file(synthetic / f"{particle}.train.h5"),
+                "models": [cwl_file(energy.path("reco_model"))],
+                "output_filename": f"{particle}.h5",
+            },
+        )
+        for particle in ("gamma", "proton")
+    }
+    gammaness = run(
+        "train_gammaness_model",
+        "gammaness",
+        {
+            "config": _configuration("train_gammaness_model"),
+            "gamma_events": cwl_file(applied["gamma"].path("applied_events")),
+            "background_events": cwl_file(applied["proton"].path("applied_events")),
+            "output_filename": "gammaness.pkl",
+        },
+    )
+    displacement = run(
+        "train_disp_model",
+        "displacement",
+        {
+            "config": _configuration("train_disp_model"),
+            "gamma_events": cwl_file(applied["gamma"].path("applied_events")),
+            "output_filename": "displacement.pkl",
+        },
+    )
+    return {"energy": energy, "gammaness": gammaness, "displacement": displacement}
+
+
+@pytest.fixture(scope="module")
+def response(synthetic: Path, tmp_path_factory: pytest.TempPathFactory, search_path: str) -> CwlRun:
+    """Event selection and response; without electrons."""
+    order = {
+        "optimize_config": _configuration("select_percentiles"),
+        "irf_config": cwl_file(synthetic / "irf.yaml"),
+        "gammas_optimize": cwl_file(synthetic / "gamma.h5"),
+        "protons_optimize": cwl_file(synthetic / "proton.h5"),
+        "gammas_irf": cwl_file(synthetic / "gamma.h5"),
+        "protons_irf": cwl_file(synthetic / "proton.h5"),
+        "analysis_name": "test",
+    }
+    document = WORKFLOWS / "workflows" / "workflow_optimize_and_irf.cwl"
+    return _done(run_cwl(document, order, tmp_path_factory.mktemp("response"), search_path))
+
+
+@pytest.mark.verifies_usecase("UC-130-1.3.1")
+@pytest.mark.verifies_usecase("UC-130-1.3.2")
+@pytest.mark.verifies_usecase("UC-130-1.3.3")
+def test_models_are_trained_and_say_with_what(models: Mapping[str, CwlRun]) -> None:
+    for run in models.values():
+        assert run.path("reco_model").stat().st_size > 0
+        (record,) = _records(run.path("provenance_log"))
+        assert record["status"] == "completed"
+        assert record["system"]["ctapipe_version"]
+        assert len(record["config_sha256"]) == 64
+        assert all(len(entry["sha256"]) == 64 for entry in record["input"])
+    assert models["energy"].path("cross_validation").read_bytes().startswith(b"\x89HDF")
+    assert models["gammaness"].outputs["cross_validation"] is None
+
+
+@pytest.mark.verifies_usecase("UC-130-1.6")
+@pytest.mark.verifies_usecase("UC-130-1.9")
+def test_selection_and_response_come_with_a_check(response: CwlRun) -> None:
+    names = {response.path(name).name for name in ("event_selection", "irf", "metrics")}
+    assert names == {"test.event_selection.fits", "test.irf.fits", "test.performance.fits"}
+    check = json.loads(response.path("irf_check").read_text(encoding="utf-8"))
+    assert check["accepted"] is True
+    assert response.path("irf_curves").read_bytes().startswith(b"\x89PNG")
+    for log in ("optimize_provenance_log", "irf_provenance_log"):
+        assert _records(response.path(log))[0]["exit_code"] == 0
+
+
+@pytest.mark.verifies_usecase("UC-130-1.6")
+def test_response_without_statistics_ends_the_workflow(
+    synthetic: Path, response: CwlRun, tmp_path: Path, search_path: str
+) -> None:
+    order = {
+        "config": _configuration("compute_irf"),
+        "gammas": cwl_file(synthetic / "gamma.h5"),
+        "protons": cwl_file(synthetic / "proton.h5"),
+        "event_selection": cwl_file(response.path("event_selection")),
+    }
+    run = run_cwl(WORKFLOWS / "tools" / "compute_irf.cwl", order, tmp_path, search_path)
+    assert run.exit_code != 0
+    assert "irf" not in run.outputs or run.outputs["irf"] is None
+    assert "distinct showers" in run.log
+    assert "exited with status: 106" in run.log
+
+
+@pytest.mark.verifies_usecase("UC-130-1.4")
+@pytest.mark.verifies_usecase("UC-000-4")
+def test_showers_become_an_event_list_with_an_index(
+    synthetic: Path, models: Mapping[str, CwlRun], response: CwlRun, tmp_path: Path, search_path: str
+) -> None:
+    order = {
+        "events": cwl_file(synthetic / "observation.h5"),
+        "models": [
+            cwl_file(models[name].path("reco_model")) for name in ("energy", "gammaness", "displacement")
+        ],
+        "models_config": _configuration("apply_models"),
+        "event_selection": cwl_file(response.path("event_selection")),
+        "irfs": [cwl_file(response.path("irf"))],
+        "observation": cwl_file(synthetic / "observation.yaml"),
+    }
+    document = WORKFLOWS / "workflows" / "workflow_dl2_to_dl3.cwl"
+    run = _done(run_cwl(document, order, tmp_path / "dl3", search_path))
+    (record,) = _records(run.path("dl3_provenance_log"))
+    assert {entry["role"] for entry in record["input"]} == {
+        "Event data",
+        "event-selection",
+        "observation",
+        "response",
+    }
+    index = {"dl3_files": [cwl_file(run.path("dl3"))]}
+    indexed = _done(run_cwl(WORKFLOWS / "tools" / "index_dl3.cwl", index, tmp_path / "index", search_path))
+    names = {entry["basename"] for entry in indexed.outputs["dl3_folder"]["listing"]}
+    assert names == {"events.dl3.fits.gz", "obs-index.fits.gz", "hdu-index.fits.gz"}
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory: pytest.TempPathFactory, search_path: str) -> list[Path]:
+    """Toy streams of four telescopes."""
+    command = [str(PROGRAMS / "dpps-simpipe-toy"), "--events", "3", "--seed", "31", "--json"]
+    folder = tmp_path_factory.mktemp("streams")
+    done = subprocess.run([*command, "--output", str(folder)], capture_output=True, text=True, check=True)
+    files = [Path(name) for name in json.loads(done.stdout)["files"]]
+    return [path for path in files if path.name.startswith("TEL")]
+
+
+@pytest.mark.verifies_usecase("UC-130-1.2")
+def test_streams_of_an_observation_block_become_showers(
+    streams: list[Path], tmp_path: Path, search_path: str
+) -> None:
+    order = {
+        "streams": [cwl_file(path) for path in streams],
+        "processing_config": _configuration("process_events"),
+    }
+    document = WORKFLOWS / "workflows" / "process_observation_block.cwl"
+    run = _done(run_cwl(document, order, tmp_path, search_path))
+    assert len(run.outputs["stream_provenance_logs"]) == len(streams)
+    assert run.path("dl2").read_bytes().startswith(b"\x89HDF")
+
+
+def test_telescope_without_calibration_is_named(
+    streams: list[Path], tmp_path: Path, search_path: str
+) -> None:
+    calibration = tmp_path / "TEL001_camera_calibration.h5"
+    calibration.write_bytes(b"")
+    order = {
+        "streams": [cwl_file(path) for path in streams[:2]],
+        "camera_calibration_files": [cwl_file(calibration)],
+    }
+    document = WORKFLOWS / "workflows" / "process_observation_block.cwl"
+    run = run_cwl(document, order, tmp_path, search_path)
+    assert run.exit_code != 0
+    assert "no camera calibration for TEL002" in run.log
+
+
+@pytest.mark.verifies_usecase("UC-130-1.8")
+def test_many_files_become_one(synthetic: Path, tmp_path: Path, search_path: str) -> None:
+    names = ["gamma.train.h5", "proton.train.h5"]
+    order = {
+        "input_files": [cwl_file(synthetic / name) for name in names],
+        "output_filename": "merged.h5",
+    }
+    run = _done(run_cwl(WORKFLOWS / "tools" / "merge.cwl", order, tmp_path, search_path))
+    (record,) = _records(run.path("provenance_log"))
+    assert {Path(entry["url"]).name for entry in record["input"]} >= set(names)
+
+
+def test_unknown_file_name_is_refused(synthetic: Path, tmp_path: Path, search_path: str) -> None:
+    order = {"input_files": [cwl_file(synthetic / "observation.yaml")], "output_filename": "merged.h5"}
+    document = WORKFLOWS / "workflows" / "process_dl0_dl1_multiple.cwl"
+    run = run_cwl(document, order, tmp_path, search_path)
+    assert run.exit_code != 0
+    assert "no event file by its name: observation.yaml" in run.log
