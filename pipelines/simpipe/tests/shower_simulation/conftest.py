@@ -14,6 +14,7 @@ from dpps_simpipe.showers import (
     make_world,
     simulate_shower,
 )
+from dpps_simpipe.showers.emission import sphere_around
 from numpy.random import Generator, Philox, SeedSequence
 
 LEVEL = 2156.0
@@ -52,6 +53,7 @@ def make_shower(atmosphere: Atmosphere) -> MakeShower:
             light_yield=np.full((1, 300), REFERENCE_PHOTONS * EFFICIENCY),
             yield_step=250.0,
             observation_level=LEVEL,
+            cover=sphere_around(position, np.full(len(impacts), RADIUS)),
         )
         world = make_world(air, targets, roulette_weight=weight)
         random = Generator(Philox(SeedSequence(1, spawn_key=(number,))))

@@ -7,7 +7,7 @@ import pytest
 from dpps_simpipe.camera.electronics import analogue_trace, electronics_of, noise_pool, read_out
 from dpps_simpipe.camera.optics import imaged, pointing_axes
 from dpps_simpipe.camera.tables import Camera, prepare_camera
-from dpps_simpipe.camera.trigger import array_trigger, majority_trigger, sum_trigger
+from dpps_simpipe.camera.trigger import array_trigger, majority_trigger, may_trigger, sum_trigger
 from dpps_simpipe.compiled import FloatArray
 from dpps_simpipe.instrument import TelescopeType, camera_description, load_array
 from dpps_simpipe.simulation.kinematics import shower_axis
@@ -60,9 +60,12 @@ def test_axes_of_a_pointing_are_right_handed_and_follow_the_sky() -> None:
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_a_star_on_the_axis_is_seen_in_the_middle_of_the_camera(name: str) -> None:
     kind = KINDS[name]
-    x, y, time = _image_centre(kind, 0.0, 0.0)
+    # Between the modules of the SST's camera there are gaps, one of them in the middle.
+    angle = math.radians(0.55) if name == "SST" else 0.0
+    x, y, time = _image_centre(kind, angle, angle)
+    x, y = x - kind.focal_length_m * angle, y - kind.focal_length_m * angle
     pixel = camera_description(kind).geometry.pixel_width.value[0]
-    assert np.hypot(np.mean(x), np.mean(y)) < 0.3 * pixel
+    assert np.hypot(np.mean(x), np.mean(y)) < 0.5 * pixel
     assert len(x) / 4000 == pytest.approx(math.pi / 4, abs=0.05)
     # A parabola keeps light of one instant together, a Davies-Cotton dish spreads it by some ns.
     assert np.ptp(time) < (0.2 if name in ("LST", "SST") else 6.0)
@@ -114,7 +117,7 @@ def test_trigger_groups() -> None:
 
 
 def _quiet(camera: Camera, samples: int) -> FloatArray:
-    return np.zeros((camera.n_pixels, samples))
+    return np.zeros((camera.n_pixels, samples), dtype=np.float32)
 
 
 def test_charge_of_a_pulse_is_its_number_of_photoelectrons() -> None:
@@ -178,6 +181,16 @@ def test_majority_trigger_needs_three_pixels_together() -> None:
     assert majority_trigger(trace, camera.group_start, camera.group_pixels, 5.0) == -1
     trace[near[1], 9:] = 6.0
     assert majority_trigger(trace, camera.group_start, camera.group_pixels, 5.0) == 9
+
+
+def test_faint_cameras_are_not_looked_at() -> None:
+    for name in ("LST", "MST-NectarCam"):
+        camera = prepare_camera(KINDS[name])
+        image = np.zeros(camera.n_pixels, dtype=np.int32)
+        image[[100, 1500]] = 5
+        assert not may_trigger(image, camera.group_start, camera.group_pixels, 10.0)
+        image[100] = 10
+        assert may_trigger(image, camera.group_start, camera.group_pixels, 10.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from ctapipe.instrument import SubarrayDescription
 from dpps_simpipe.atmosphere import Atmosphere
 from dpps_simpipe.instrument import array_names, load_array, subarray_description
-from dpps_simpipe.simulation.light import YIELD_STEP, light_yield, make_targets
+from dpps_simpipe.simulation.light import YIELD_STEP, LightYields, make_targets
 
 from dpps.domain.errors import NotFound
 
@@ -50,18 +50,18 @@ def test_magnetic_fields_point_north_and_into_or_out_of_the_ground() -> None:
 
 def test_light_yield_of_large_telescopes(atmosphere: Atmosphere) -> None:
     array = load_array("ctao-north-alpha")
-    yields = light_yield(array, atmosphere, 1.0)
+    yields = LightYields(array, atmosphere).at(1.0)
     low, high = (yields[:, int(altitude / YIELD_STEP)] for altitude in (3e3, 12e3))
     # Photons from further away pass more air; dispersion is an effect of a per cent.
     assert np.all(high < low)
-    plain = light_yield(array, atmosphere, 1.0, with_dispersion=False)
+    plain = LightYields(array, atmosphere, with_dispersion=False).at(1.0)
     assert yields / plain == pytest.approx(1.0, abs=0.02)
-    assert np.all(light_yield(array, atmosphere, 0.5) <= yields)
+    assert np.all(LightYields(array, atmosphere).at(0.5) <= yields)
 
 
 def test_targets_are_the_telescopes_around_each_core(atmosphere: Atmosphere) -> None:
     array = load_array("ctao-north-lst")
     cores = np.array([[10.0, 0.0], [0.0, -30.0]])
-    targets = make_targets(array, light_yield(array, atmosphere, 1.0), cores)
+    targets = make_targets(array, LightYields(array, atmosphere).at(1.0), cores)
     assert targets.position.shape == (8, 3)
     assert targets.position[4] == pytest.approx(array.positions[0] + [0.0, 30.0, 0.0])

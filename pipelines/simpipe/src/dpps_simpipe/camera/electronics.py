@@ -97,7 +97,7 @@ def noise_pool(
     array
         High-gain traces with night sky and noise, pedestal subtracted. Shape (n_rows, n_samples).
     """
-    pool = np.zeros((n_rows, n_samples))
+    pool = np.zeros((n_rows, n_samples), dtype=np.float32)
     length = (pulses.shape.shape[1] - 1) * pulses.step
     duration = n_samples * pulses.sample + length
     baseline = electronics.sky_rate * pulses.sample * pulses.area[0]
@@ -146,7 +146,7 @@ def analogue_trace(
     tuple of array
         Traces in peaks of one photoelectron, shape (n_pixels, n_samples), and charge of each photoelectron.
     """
-    trace = np.empty((n_pixels, n_samples))
+    trace = np.empty((n_pixels, n_samples), dtype=np.float32)
     spare = pool.shape[1] - n_samples
     for row in range(n_pixels):
         place = random.random() * pool.shape[0]

@@ -5,7 +5,35 @@ from collections.abc import Mapping
 from dpps_simpipe.compiled import FloatArray, IntArray, compiled
 from dpps_simpipe.instrument import Array
 
-__all__ = ["array_trigger", "majority_trigger", "sum_trigger"]
+__all__ = ["array_trigger", "majority_trigger", "may_trigger", "sum_trigger"]
+
+
+@compiled
+def may_trigger(image: IntArray, group_start: IntArray, group_pixels: IntArray, least: float) -> bool:
+    """Tell whether some trigger group holds enough photoelectrons for a closer look.
+
+    Parameters
+    ----------
+    image : array
+        Photoelectrons per pixel. Shape (n_pixels,).
+    group_start, group_pixels : array
+        Groups; where group i are the neighbours of pixel i, the pixel itself counts as well.
+    least : float
+        Photoelectrons that a group needs.
+
+    Returns
+    -------
+    bool
+        True if a group has as many.
+    """
+    is_around_pixels = len(group_start) - 1 == len(image)
+    for group in range(len(group_start) - 1):
+        total = image[group] if is_around_pixels else 0
+        for place in range(group_start[group], group_start[group + 1]):
+            total += image[group_pixels[place]]
+        if total >= least:
+            return True
+    return False
 
 
 @compiled

@@ -20,6 +20,7 @@ from dpps_simpipe.showers import (
     make_world,
     simulate_shower,
 )
+from dpps_simpipe.showers.emission import sphere_around
 
 __all__ = ["CorsikaEvent", "SphereComparison", "compare_corsika_event", "read_corsika"]
 
@@ -229,6 +230,7 @@ def compare_corsika_event(
         light_yield=np.full((1, 240), REFERENCE_PHOTONS * SAMPLING),
         yield_step=250.0,
         observation_level=level,
+        cover=sphere_around(event.position, event.radius),
     )
     world = make_world(atmosphere.tables(), targets, field=event.field)
     buffers = Buffers()

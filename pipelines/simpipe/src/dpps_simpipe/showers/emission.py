@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 from numpy.random import Generator
 
 from dpps_simpipe.atmosphere.profile import Air
@@ -10,7 +11,16 @@ from dpps_simpipe.compiled import FloatArray, IntArray, compiled
 from dpps_simpipe.showers.constants import ALPHA, SPEED_OF_LIGHT
 from dpps_simpipe.showers.geometry import interpolated
 
-__all__ = ["PHOTON_COLUMNS", "PROFILE_BIN", "REFERENCE_PHOTONS", "Hits", "Targets", "emit", "record_depth"]
+__all__ = [
+    "PHOTON_COLUMNS",
+    "PROFILE_BIN",
+    "REFERENCE_PHOTONS",
+    "Hits",
+    "Targets",
+    "emit",
+    "record_depth",
+    "sphere_around",
+]
 
 #: Columns of a photoelectron: place relative to the sphere's centre (m), direction of flight, arrival time
 #: at the plane through the centre (ns), altitude of emission above the observatory (m).
@@ -41,6 +51,9 @@ class Targets(NamedTuple):
         Grid spacing in m.
     observation_level : float
         Altitude of z = 0 above sea level in m.
+    cover : tuple of float
+        Centre (x, y, z) and radius in m of a sphere that holds all spheres: light that misses it is not
+        looked at closer.
     """
 
     position: FloatArray
@@ -49,6 +62,29 @@ class Targets(NamedTuple):
     light_yield: FloatArray
     yield_step: float
     observation_level: float
+    cover: tuple[float, float, float, float]
+
+
+def sphere_around(position: FloatArray, radius: FloatArray) -> tuple[float, float, float, float]:
+    """Give a sphere that holds spheres.
+
+    Parameters
+    ----------
+    position : array
+        Centres in m. Shape (n, 3).
+    radius : array
+        Radii in m. Shape (n,).
+
+    Returns
+    -------
+    tuple of float
+        Centre x, y, z and radius in m; nothing at the origin when there are no spheres.
+    """
+    if not len(radius):
+        return 0.0, 0.0, 0.0, 0.0
+    centre = 0.5 * (position.min(axis=0) + position.max(axis=0))
+    reach = float((np.linalg.norm(position - centre, axis=1) + radius).max())
+    return float(centre[0]), float(centre[1]), float(centre[2]), reach
 
 
 class Hits(NamedTuple):
@@ -96,6 +132,21 @@ def record_depth(z: float, depth: float, weight: float, air: Air, level: float, 
     place = int(interpolated(air.thickness, air.step, z + level) / PROFILE_BIN)
     if place < len(hits.profile):
         hits.profile[place] += weight * depth
+
+
+@compiled
+def _misses_all(
+    place: tuple[float, float, float],
+    direction: tuple[float, float, float],
+    tangent: float,
+    cover: tuple[float, float, float, float],
+) -> bool:
+    """Tell whether the light of a point misses the sphere around all telescopes."""
+    dx, dy, dz = cover[0] - place[0], cover[1] - place[1], cover[2] - place[2]
+    along = dx * direction[0] + dy * direction[1] + dz * direction[2]
+    across_squared = dx * dx + dy * dy + dz * dz - along * along
+    outer = (along + cover[3]) * tangent + cover[3]
+    return outer <= 0.0 or across_squared > outer * outer
 
 
 @compiled
@@ -147,6 +198,8 @@ def emit(
         return
     sin_squared = 1.0 - cos_squared
     tangent = math.sqrt(sin_squared / cos_squared)
+    if _misses_all(place, direction, tangent, targets.cover):
+        return
     for index in range(len(targets.radius)):
         dx = targets.position[index, 0] - place[0]
         dy = targets.position[index, 1] - place[1]

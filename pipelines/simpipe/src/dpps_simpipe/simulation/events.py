@@ -11,14 +11,14 @@ from dpps_simpipe.atmosphere import Atmosphere
 from dpps_simpipe.camera.electronics import analogue_trace, electronics_of, noise_pool, read_out
 from dpps_simpipe.camera.optics import imaged, pointing_axes
 from dpps_simpipe.camera.tables import prepare_camera
-from dpps_simpipe.camera.trigger import array_trigger, majority_trigger, sum_trigger
+from dpps_simpipe.camera.trigger import array_trigger, majority_trigger, may_trigger, sum_trigger
 from dpps_simpipe.compiled import FloatArray, IntArray
 from dpps_simpipe.instrument import Array, TelescopeType, load_array
 from dpps_simpipe.showers import PRIMARIES, Buffers, Shower, make_world, simulate_shower
 from dpps_simpipe.showers.constants import SPEED_OF_LIGHT
 from dpps_simpipe.simulation.description import Run
 from dpps_simpipe.simulation.kinematics import Kinematics, draw_kinematics, random_of_shower
-from dpps_simpipe.simulation.light import light_yield, make_targets
+from dpps_simpipe.simulation.light import LightYields, make_targets
 
 __all__ = ["ArrayEvent", "Simulator", "TelescopeEvent", "ThrownShower"]
 
@@ -28,9 +28,9 @@ UNTHINNED_TEV = 1.0
 SEARCH_TIME = 30.0
 #: Night-sky pool of a telescope type: pixels, samples more than a trace, and key of its random stream.
 POOL_ROWS, POOL_SPARE, NOISE_STREAM = 4000, 200, 2**31
-#: A camera with fewer photoelectrons than this part of its trigger threshold is not digitised (telescopes
-#: triggered by the night sky alone are not simulated).
-LEAST_PART = 0.6
+#: A camera is not digitised unless a trigger group has this part of the needed photoelectrons (night sky and
+#: noise add to a signal, but telescopes that they trigger alone are not simulated).
+LEAST_PART = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,15 @@ class ArrayEvent:
         return (self.thrown.number + 1) * 100 + self.core
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Image:
+    """Photoelectrons with their pixels and times (ns), and their number per pixel."""
+
+    pixel: IntArray
+    time: FloatArray
+    counts: IntArray
+
+
 class Simulator:
     """Simulates the showers of a run, one by one, in any order.
 
@@ -122,7 +131,9 @@ class Simulator:
         self.array: Array = array or load_array(run.array)
         self.atmosphere = atmosphere or run.load_atmosphere()
         self.axes = pointing_axes(math.radians(run.altitude_deg), math.radians(run.azimuth_deg))
-        self._air = self.atmosphere.tables()
+        self._yields = LightYields(self.array, self.atmosphere, with_dispersion=run.dispersion)
+        anywhere = make_targets(self.array, self._yields.at(1.0), np.zeros((1, 2)))
+        self._world = make_world(self.atmosphere.tables(), anywhere, field=self.array.field)
         self._buffers = Buffers()
         self._pools: dict[str, FloatArray] = {}
 
@@ -164,12 +175,9 @@ class Simulator:
             Development and photoelectrons; spheres: for each core all telescopes.
         """
         direction = kinematics.direction
-        yields = light_yield(self.array, self.atmosphere, -direction[2], with_dispersion=self.run.dispersion)
-        world = make_world(
-            self._air,
-            make_targets(self.array, yields, kinematics.cores),
-            field=self.array.field,
-            roulette_weight=max(kinematics.energy_tev / UNTHINNED_TEV, 1.0),
+        targets = make_targets(self.array, self._yields.at(-direction[2]), kinematics.cores)
+        world = self._world._replace(
+            targets=targets, roulette_weight=max(kinematics.energy_tev / UNTHINNED_TEV, 1.0)
         )
         return simulate_shower(
             PRIMARIES[self.run.primary],
@@ -238,11 +246,20 @@ class Simulator:
         ArrayEvent or None
             The event if the array triggered.
         """
-        seen: dict[int, TelescopeEvent] = {}
         sums: dict[int, int] = {}
+        images: dict[int, _Image] = {}
+        seen: dict[int, TelescopeEvent] = {}
         times: dict[int, float] = {}
         for telescope, photons in zip(self.array.telescopes, self.photons(thrown, core), strict=True):
-            event, sums[telescope.tel_id] = self._camera(telescope.tel_id, telescope.kind, photons, random)
+            image, sums[telescope.tel_id] = self._image(telescope.kind, photons, random)
+            if image is not None:
+                images[telescope.tel_id] = image
+        if len(images) < self.array.least_telescopes:
+            return None
+        for telescope in self.array.telescopes:
+            if telescope.tel_id not in images:
+                continue
+            event = self._digitise(telescope.tel_id, telescope.kind, images[telescope.tel_id], random)
             if event is not None:
                 place = np.append(thrown.kinematics.cores[core], 0.0) - telescope.position_m
                 seen[telescope.tel_id] = event
@@ -265,21 +282,29 @@ class Simulator:
             )  # fmt: skip
         return self._pools[kind.name]
 
-    def _camera(
-        self, tel_id: int, kind: TelescopeType, photons: FloatArray, random: Generator
-    ) -> tuple[TelescopeEvent | None, int]:
-        """Image, digitise and trigger one telescope; give its event and its photoelectrons."""
-        least = LEAST_PART * kind.trigger_threshold_pe
+    def _image(
+        self, kind: TelescopeType, photons: FloatArray, random: Generator
+    ) -> tuple[_Image | None, int]:
+        """Bring light to pixels; give the image if it may trigger, and its photoelectrons."""
+        pixels_needed = 3 if kind.trigger == "majority" else 1
+        least = LEAST_PART * kind.trigger_threshold_pe * pixels_needed
         if len(photons) < least:
             return None, len(photons)
         camera = prepare_camera(kind)
-        electronics = electronics_of(kind)
         pixel, time = imaged(photons, self.axes, camera.optics, camera.raster, random)
-        inside = pixel >= 0
-        total = int(inside.sum())
-        if total < least:
-            return None, total
-        pixel, time = pixel[inside], time[inside]
+        pixel, time = pixel[pixel >= 0], time[pixel >= 0]
+        counts = np.bincount(pixel, minlength=camera.n_pixels).astype(np.int32)
+        if not may_trigger(counts, camera.group_start, camera.group_pixels, least):
+            return None, len(pixel)
+        return _Image(pixel=pixel, time=time, counts=counts), len(pixel)
+
+    def _digitise(
+        self, tel_id: int, kind: TelescopeType, image: _Image, random: Generator
+    ) -> TelescopeEvent | None:
+        """Trigger and read out one telescope."""
+        camera = prepare_camera(kind)
+        pixel, time = image.pixel, image.time
+        electronics = electronics_of(kind)
         sample = camera.pulses.sample
         start = float(np.percentile(time, 10)) - kind.readout_before_trigger_ns - SEARCH_TIME
         n_trace = camera.n_samples + math.ceil(2 * SEARCH_TIME / sample)
@@ -290,17 +315,16 @@ class Simulator:
         find = majority_trigger if kind.trigger == "majority" else sum_trigger
         at = find(trace, camera.group_start, camera.group_pixels, kind.trigger_threshold_pe)
         if at < 0:
-            return None, total
+            return None
         first = at - round(kind.readout_before_trigger_ns / sample)
         first = min(max(first, 0), n_trace - camera.n_samples)
         waveform, channel = read_out(
             trace, first, camera.n_samples, pixel, time, charge, start, camera.pulses, electronics, random
         )
-        event = TelescopeEvent(
+        return TelescopeEvent(
             tel_id=tel_id,
-            true_image=np.bincount(pixel, minlength=camera.n_pixels).astype(np.int32),
+            true_image=image.counts,
             waveform=waveform,
             gain_channel=channel,
             trigger_time=start + at * sample,
         )
-        return event, total

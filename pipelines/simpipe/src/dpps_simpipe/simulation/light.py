@@ -4,30 +4,25 @@ import math
 
 import numpy as np
 
-from dpps_simpipe.atmosphere import Aerosol, Atmosphere, transmission
+from dpps_simpipe.atmosphere import Aerosol, Atmosphere
+from dpps_simpipe.atmosphere.extinction import optical_depth
 from dpps_simpipe.atmosphere.profile import dispersion
 from dpps_simpipe.compiled import FloatArray
 from dpps_simpipe.instrument import Array
 from dpps_simpipe.showers import Targets
 from dpps_simpipe.showers.constants import ALPHA
+from dpps_simpipe.showers.emission import sphere_around
 
-__all__ = ["YIELD_STEP", "light_yield", "make_targets"]
+__all__ = ["YIELD_STEP", "LightYields", "make_targets"]
 
 #: Spacing in m of the altitude grid of light yields, and its top.
 YIELD_STEP, YIELD_TOP = 250.0, 60e3
-#: Wavelength grid in nm.
-WAVELENGTH = np.arange(240.0, 1001.0, 5.0)
+#: Wavelength grid in nm: no camera sees light beyond.
+WAVELENGTH = np.arange(240.0, 731.0, 5.0)
 
 
-def light_yield(
-    array: Array,
-    atmosphere: Atmosphere,
-    cos_zenith: float,
-    *,
-    with_dispersion: bool = True,
-    aerosol: Aerosol | None = None,
-) -> FloatArray:
-    """Give photoelectrons per metre of track over sin²θ, by telescope type and altitude of emission.
+class LightYields:
+    """Photoelectrons per metre of track over sin²θ, by telescope type and altitude of emission.
 
     Parameters
     ----------
@@ -35,36 +30,60 @@ def light_yield(
         Telescope types and their efficiencies.
     atmosphere : Atmosphere
         Profile.
-    cos_zenith : float
-        Cosine of the zenith angle of the light.
     with_dispersion : bool
         Whether refraction depends on the wavelength.
     aerosol : Aerosol or None
         Aerosol layer; None: the default one.
-
-    Returns
-    -------
-    array
-        Shape (n_types, n_altitudes), altitudes from sea level in steps of `YIELD_STEP`.
 
     Notes
     -----
     Frank & Tamm (1937): d²N/dx dλ = 2πα sin²θ / λ²; far above the threshold sin²θ goes with n - 1, so
     dispersion is a factor within the integral.
     """
-    altitude = np.arange(0.0, YIELD_TOP, YIELD_STEP)
-    survival = transmission(
-        atmosphere, WAVELENGTH, altitude, array.observation_level_m, cos_zenith=cos_zenith, aerosol=aerosol
-    )
-    weight = 2 * math.pi * ALPHA / (WAVELENGTH * 1e-9) ** 2
-    if with_dispersion:
-        weight = weight * dispersion(WAVELENGTH)
-    yields = []
-    for kind in array.kinds:
-        efficiency = array.efficiencies[kind.camera].at(WAVELENGTH)
-        constant = kind.structure_transmission * kind.light_guide_efficiency * kind.light_yield_scale
-        yields.append(constant * np.trapezoid(survival * efficiency * weight, WAVELENGTH * 1e-9, axis=1))
-    return np.array(yields)
+
+    def __init__(
+        self,
+        array: Array,
+        atmosphere: Atmosphere,
+        *,
+        with_dispersion: bool = True,
+        aerosol: Aerosol | None = None,
+    ) -> None:
+        altitude = np.arange(0.0, YIELD_TOP, YIELD_STEP)
+        self._depth = optical_depth(
+            atmosphere, WAVELENGTH, altitude, array.observation_level_m, aerosol or Aerosol()
+        )
+        spectrum = 2 * math.pi * ALPHA / (WAVELENGTH * 1e-9) ** 2
+        if with_dispersion:
+            spectrum = spectrum * dispersion(WAVELENGTH)
+        step = np.gradient(WAVELENGTH * 1e-9)
+        self._weights = np.array(
+            [
+                spectrum
+                * step
+                * array.efficiencies[kind.camera].at(WAVELENGTH)
+                * (kind.structure_transmission * kind.light_guide_efficiency * kind.light_yield_scale)
+                for kind in array.kinds
+            ]
+        )
+        self._last: tuple[float, FloatArray] = (math.nan, np.zeros((0, 0)))
+
+    def at(self, cos_zenith: float) -> FloatArray:
+        """Give the yields for light of a zenith angle.
+
+        Parameters
+        ----------
+        cos_zenith : float
+            Cosine of the zenith angle (plane-parallel air mass).
+
+        Returns
+        -------
+        array
+            Shape (n_types, n_altitudes), altitudes from sea level in steps of `YIELD_STEP`.
+        """
+        if self._last[0] != cos_zenith:
+            self._last = (cos_zenith, self._weights @ np.exp(-self._depth.T / cos_zenith))
+        return self._last[1]
 
 
 def make_targets(array: Array, yields: FloatArray, cores: FloatArray) -> Targets:
@@ -75,7 +94,7 @@ def make_targets(array: Array, yields: FloatArray, cores: FloatArray) -> Targets
     array : Array
         Telescopes.
     yields : array
-        See `light_yield`.
+        See `LightYields`.
     cores : array
         Core positions x, y in m. Shape (n_cores, 2).
 
@@ -96,4 +115,5 @@ def make_targets(array: Array, yields: FloatArray, cores: FloatArray) -> Targets
         light_yield=yields,
         yield_step=YIELD_STEP,
         observation_level=array.observation_level_m,
+        cover=sphere_around(position, np.tile(radius, len(cores))),
     )
