@@ -75,7 +75,7 @@ def derive_product(
     product_type : str
         ``level/division/association/type``, e.g. ``DL1/Event/Telescope/AirShower``.
     inputs : sequence of DescribedFile
-        What was read, at least one.
+        What was read; none for what is made from nothing, such as a simulation, which `instance` describes.
     activity : ActivityRecord
         What was done.
     pass_number : int
@@ -92,13 +92,13 @@ def derive_product(
     Raises
     ------
     InvalidInput
-        When the type is unknown, there are no inputs, or the result cannot be named.
+        When the type is unknown, there are neither inputs nor `instance`, or the result cannot be named.
     """
-    if not inputs:
+    if not inputs and not instance:
         raise InvalidInput(
             f"a product {product_type} without inputs cannot be derived",
             code="derivation-without-inputs",
-            next_step="give the files that were read",
+            next_step="give the files that were read, or columns of metadata in the table of tasks",
         )
     flat = _inherited([file.metadata for file in inputs])
     flat.update(instance or {})
@@ -109,7 +109,7 @@ def derive_product(
     flat["model__name"] = activity.software
     flat["model__version"] = activity.software_version
     flat["creation_time"] = time_text(activity.end)
-    flat["curation__release"] = release or _default_release(flat)
+    flat["curation__release"] = release or flat.get("curation__release") or _default_release(flat)
     product = unflatten_product({key: value for key, value in flat.items() if value is not None})
     lfn = product_lfn(product, vo=vo, pass_number=pass_number, suffix=suffix)
     product.instance.id = product_id(lfn)
@@ -137,6 +137,8 @@ def time_text(moment: datetime) -> str:
 
 
 def _inherited(inputs: Sequence[Mapping[str, MetadataValue]]) -> dict[str, MetadataValue]:
+    if not inputs:
+        return {}
     shared = {
         key: value
         for key, value in inputs[0].items()

@@ -145,6 +145,18 @@ class WorkStoreContract:
         assert made == ["night.dl1.3"]
         assert submitted.add_tasks("night.dl1", [new_task("/ctao/dpps/c")], LATER) == []
 
+    def test_tasks_of_a_table_are_numbered_as_its_rows(self, store: WorkStore) -> None:
+        plain = linked_production().model_dump(mode="json", by_alias=True)
+        plain["transformations"][0] |= {"inputs": {}, "task_table": [{"run": 7}, {"run": 8}]}
+        definition = ProductionDefinition.model_validate(plain)
+        listed = [NewTask(inputs={}, driver=None)] * 2
+        store.create(definition, submitter="alice", at=START, fixed_inputs={}, tasks={"dl1": listed})
+        assert [(task.number, task.inputs) for task in store.tasks("night.dl1")] == [(1, {}), (2, {})]
+        kept = store.transformation("night.dl1").definition
+        assert (kept.task_row(2), kept.driver) == ({"run": 8}, None)
+        (open_step, *_) = store.unfinished(ready_limit=10).transformations
+        assert open_step.available == {}
+
     def test_each_attempt_is_a_job_of_its_own(self, submitted: WorkStore) -> None:
         first = submitted.start_attempt("night.dl1.1", LATER)
         assert (first.id, first.attempt, first.state) == ("night.dl1.1.1", 1, JobState.CREATED)

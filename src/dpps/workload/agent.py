@@ -171,7 +171,11 @@ class Agent:
                 context.processes.describe(step.process),
                 files,
                 describe_outputs(
-                    step, list(files.values()), planned_activity(step, context.clock()), vo=context.vo
+                    step,
+                    list(files.values()),
+                    planned_activity(step, context.clock()),
+                    vo=context.vo,
+                    task=task.number,
                 ),
                 job=job.id,
                 attempt=job.attempt,

@@ -11,6 +11,7 @@ from dpps.workload.bundle import BundledFile, BundledInput, BundledOutput, JobBu
 from dpps.workload.checking import filename_input, streams_input
 from dpps.workload.ports import ProcessDescription
 from dpps.workload.records import Task, Transformation
+from dpps.workload.task_tables import parameters_of
 
 __all__ = ["make_bundle", "nearest_urls", "temporary_folder"]
 
@@ -99,7 +100,7 @@ def make_bundle(
         attempt=attempt,
         process=step.process,
         inputs=inputs,
-        parameters={**step.parameters, **names},
+        parameters={**step.parameters, **parameters_of(step.task_row(task.number)), **names},
         configuration_files=step.configuration_files,
         outputs={
             output: BundledOutput(

@@ -9,6 +9,7 @@ from dpps.domain.errors import InvalidInput
 from dpps.workload.definition import ProductionDefinition, TransformationDefinition
 from dpps.workload.grouping import GROUPINGS
 from dpps.workload.ports import Parameter, ProcessDescription
+from dpps.workload.task_tables import parameters_of
 
 __all__ = ["check_graph", "check_process", "filename_input", "streams_input"]
 
@@ -59,6 +60,8 @@ def check_graph(production: ProductionDefinition) -> None:
 
 def _check_groups(production: ProductionDefinition, step: TransformationDefinition) -> None:
     """Let several inputs be grouped only where their groups can be matched: by one metadata key."""
+    if step.task_table:
+        _check_inputs_beside_table(production, step)
     grouped = {name: given.group.by for name, given in step.inputs.items() if given.group.by != "all"}
     if len(grouped) > 1 and (len(set(grouped.values())) > 1 or "each" in grouped.values()):
         listed = ", ".join(f"{name} by {by}" for name, by in grouped.items())
@@ -68,6 +71,17 @@ def _check_groups(production: ProductionDefinition, step: TransformationDefiniti
             f"these inputs cannot be matched to one another: {listed}; give all but one "
             "'group: {by: all}', or all the same grouping by metadata",
         )
+
+
+def _check_inputs_beside_table(production: ProductionDefinition, step: TransformationDefinition) -> None:
+    for name, given in step.inputs.items():
+        if given.group.by != "all" or given.source is not None:
+            raise _invalid(
+                production,
+                f"{step.name}.inputs.{name}",
+                "beside a table of tasks, an input is a query or a dataset with 'group: {by: all}': every "
+                "task has the same files",
+            )
 
 
 def _check_source(
@@ -118,7 +132,9 @@ def check_process(
             raise _invalid(
                 production, f"{step.name}.outputs.{name}", f"the CWL output is {_types(known)}, not one File"
             )
+    _check_table(production, step, process)
     filled = {filename_input(name) for name in step.outputs} | set(step.inputs) | set(step.parameters)
+    filled |= set(step.task_row(1))
     missing = [name for name, known in process.inputs.items() if known.is_required and name not in filled]
     if missing:
         raise _invalid(
@@ -126,6 +142,24 @@ def check_process(
             f"{step.name}.parameters",
             f"the CWL document needs values for {', '.join(sorted(missing))}",
         )
+
+
+def _check_table(
+    production: ProductionDefinition, step: TransformationDefinition, process: ProcessDescription
+) -> None:
+    """Check the columns of a table of tasks and every value."""
+    key = f"{step.name}.tasks"
+    for name in parameters_of(step.task_row(1)):
+        known = _known(production, key, name, process.inputs)
+        if name in step.inputs or name in step.parameters:
+            raise _invalid(production, f"{key}.{name}", "it is given under 'inputs' or 'parameters' too")
+        for number, row in enumerate(step.task_table, start=1):
+            if not _fits(row[name], known):
+                raise _invalid(
+                    production,
+                    f"{key}.{name}",
+                    f"row {number}: the CWL input takes {_types(known)}, and {row[name]!r} is not that",
+                )
 
 
 def _check_files(

@@ -8,11 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from dpps.workload.task_tables import TaskValue
+
 __all__ = [
+    "TASK_ROWS_MAX",
     "FileName",
     "Group",
     "Identifier",
@@ -23,6 +27,7 @@ __all__ = [
     "TransformationDefinition",
 ]
 
+TASK_ROWS_MAX = 10_000
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _PRODUCT = re.compile(r"[A-Za-z0-9]+(/[A-Za-z0-9]+){1,3}")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]+)+")
@@ -135,7 +140,9 @@ class TransformationDefinition(_Strict):
     name: Identifier
     process: dict[str, Any]
     """Packed CWL document."""
-    inputs: dict[str, InputDefinition] = Field(min_length=1)
+    inputs: dict[str, InputDefinition] = Field(default_factory=dict)
+    task_table: tuple[dict[str, TaskValue], ...] = Field(default=(), max_length=TASK_ROWS_MAX)
+    """One task a row (`dpps.workload.task_tables`); empty where the groups of an input make the tasks."""
     outputs: dict[str, OutputDefinition] = Field(min_length=1)
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Values of the other CWL inputs, the same for every task; a configuration file is
@@ -147,9 +154,26 @@ class TransformationDefinition(_Strict):
     pass_number: int = Field(default=1, ge=1, le=999)
     """Part of the names of the products: 1 for the first processing, one more for each reprocessing."""
 
+    @model_validator(mode="after")
+    def _makes_tasks(self) -> Self:
+        if not self.inputs and not self.task_table:
+            raise ValueError("give 'inputs' whose files make the tasks, or 'tasks', a table of them")
+        if any(set(row) != set(self.task_table[0]) for row in self.task_table):
+            raise ValueError("all rows of the table of tasks must have the same columns")
+        return self
+
+    def task_row(self, number: int) -> Mapping[str, TaskValue]:
+        """Return what the table says of a task, which is counted from 1; nothing where there is no table."""
+        return self.task_table[number - 1] if self.task_table else {}
+
     @property
-    def driver(self) -> str:
-        """Input whose groups make the tasks: the first that is not taken whole by every task."""
+    def driver(self) -> str | None:
+        """Input whose groups make the tasks: the first that is not taken whole by every task.
+
+        None where a table lists the tasks.
+        """
+        if self.task_table:
+            return None
         grouped = [name for name, given in self.inputs.items() if given.group.by != "all"]
         return grouped[0] if grouped else next(iter(self.inputs))
 

@@ -111,12 +111,19 @@ def divide(
     InvalidInput
         When a file lacks what it is grouped by, or a task finds no files for an input.
     """
-    by = step.inputs[step.driver].group.by
-    others = {name: given.group.by for name, given in step.inputs.items() if name != step.driver}
+    driver = step.driver
+    if driver is None:
+        raise InvalidInput(
+            f"transformation {step.name!r}: a table lists its tasks, its inputs make none",
+            code="tasks-listed",
+            next_step="leave 'tasks' out to have inputs divided",
+        )
+    by = step.inputs[driver].group.by
+    others = {name: given.group.by for name, given in step.inputs.items() if name != driver}
     matched = {name: keyed_groups(by, files[name]) for name, other in others.items() if other == by != "all"}
     tasks: list[Mapping[str, tuple[ArchivedFile, ...]]] = []
-    for key, group in keyed_groups(by, files[step.driver]).items():
-        inputs = {step.driver: group}
+    for key, group in keyed_groups(by, files[driver]).items():
+        inputs = {driver: group}
         for name in others:
             inputs[name] = matched[name].get(key, ()) if name in matched else tuple(files[name])
             if not inputs[name]:

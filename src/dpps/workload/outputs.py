@@ -13,18 +13,23 @@ from dpps.products.derivation import DerivedProduct, derive_product
 from dpps.products.provenance import ActivityRecord
 from dpps.workload.bundle import JobReport
 from dpps.workload.definition import TransformationDefinition
+from dpps.workload.task_tables import metadata_of, parameters_of
 
 __all__ = ["activity_of", "configuration_id", "describe_outputs", "planned_activity"]
 
 _JOB_NAMESPACE = uuid.UUID("6f0c2f5e-8f0b-5d6e-9d34-3d1c4f4e2a10")
 
 
-def configuration_id(step: TransformationDefinition) -> str:
-    """Return ``sha256:…`` of everything that determines what a step does: document, parameters, files."""
+def configuration_id(step: TransformationDefinition, number: int | None = None) -> str:
+    """Return ``sha256:…`` of everything that determines what a step does: document, parameters, files.
+
+    With the number of a task, the values that a table of tasks gives it count too.
+    """
+    row = parameters_of(step.task_row(number)) if number is not None else {}
     text = json.dumps(
         {
             "process": step.process,
-            "parameters": step.parameters,
+            "parameters": {**step.parameters, **row},
             "configuration_files": step.configuration_files,
             "environment": step.environment,
         },
@@ -68,7 +73,7 @@ def activity_of(step: TransformationDefinition, *, job: str, report: JobReport, 
         name=step.name,
         software=name,
         software_version=version,
-        configuration_id=configuration_id(step),
+        configuration_id=configuration_id(step, int(number)),
         start=report.started_at,
         end=report.finished_at,
         agent=agent,
@@ -85,8 +90,22 @@ def describe_outputs(
     activity: ActivityRecord,
     *,
     vo: str,
+    task: int,
 ) -> Mapping[str, DerivedProduct]:
     """Name and describe the products of one task, by CWL output.
+
+    Parameters
+    ----------
+    step : TransformationDefinition
+        The transformation.
+    inputs : sequence of ArchivedFile
+        All input files of the task.
+    activity : ActivityRecord
+        What was done, or will be.
+    vo : str
+        Virtual organisation.
+    task : int
+        Number of the task, from 1: its row where a table lists the tasks.
 
     Raises
     ------
@@ -101,6 +120,7 @@ def describe_outputs(
             pass_number=step.pass_number,
             suffix=output.suffix,
             vo=vo,
+            instance=metadata_of(step.task_row(task)),
         )
         for name, output in step.outputs.items()
     }

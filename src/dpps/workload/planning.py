@@ -172,7 +172,7 @@ def _group(
             found[name] = files
     if len(found) < len(step.inputs):
         return _Grouped(found=found, tasks=())
-    tasks = tuple(divide(step, found))
+    tasks = (found,) * len(step.task_table) if step.task_table else tuple(divide(step, found))
     for inputs in tasks:
         for name, files in inputs.items():
             check_group_size(step, name, len(files), parameters)
@@ -207,10 +207,10 @@ def _output_names(step: TransformationDefinition, grouped: _Grouped, vo: str, no
         tuple(
             product.lfn
             for product in describe_outputs(
-                step, [file for files in inputs.values() for file in files], activity, vo=vo
+                step, [file for files in inputs.values() for file in files], activity, vo=vo, task=number
             ).values()
         )
-        for inputs in grouped.tasks
+        for number, inputs in enumerate(grouped.tasks, start=1)
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dpps.domain.errors import InvalidInput
 from dpps.workload.definition import (
+    TASK_ROWS_MAX,
     Identifier,
     InputDefinition,
     OutputDefinition,
@@ -20,6 +21,7 @@ from dpps.workload.definition import (
     TransformationDefinition,
 )
 from dpps.workload.ports import ProcessDescription, Processes
+from dpps.workload.task_tables import TaskValue, parse_task_table
 
 __all__ = ["ProductionFile", "TransformationEntry", "read_production"]
 
@@ -34,7 +36,9 @@ class TransformationEntry(BaseModel):
     name: Identifier
     cwl: str
     """Path of the CWL document, relative to the production file."""
-    inputs: dict[str, InputDefinition] = Field(min_length=1)
+    inputs: dict[str, InputDefinition] = Field(default_factory=dict)
+    tasks: str | None = None
+    """Path of a table with one task a row, relative to the production file."""
     outputs: dict[str, OutputDefinition] = Field(min_length=1)
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Values of the other CWL inputs; for a ``File``, a path relative to the production file."""
@@ -133,6 +137,9 @@ def _pack(
     process = processes.pack(document)
     description = processes.describe(process)
     files: dict[str, str] = {}
+    table = _task_table(path, f"{place}.tasks", entry.tasks)
+    if not entry.inputs and not table:
+        raise _invalid(path, f"{place}.inputs", "give inputs whose files make the tasks, or a table of tasks")
     parameters = {
         name: _pack_value(path, f"{place}.parameters.{name}", value, _is_file(description, name), files)
         for name, value in entry.parameters.items()
@@ -141,12 +148,28 @@ def _pack(
         name=entry.name,
         process=process,
         inputs=entry.inputs,
+        task_table=table,
         outputs=entry.outputs,
         parameters=parameters,
         configuration_files=files,
         resources=entry.resources,
         environment=entry.environment,
     )
+
+
+def _task_table(path: Path, key: str, named: str | None) -> tuple[dict[str, TaskValue], ...]:
+    if named is None:
+        return ()
+    source = path.parent / named
+    try:
+        table = parse_task_table(source.read_text(encoding="utf-8"))
+    except OSError as wrong:
+        raise _invalid(path, key, f"{source} cannot be read: {wrong.strerror}") from wrong
+    except ValueError as wrong:
+        raise _invalid(path, key, f"{source} is no table of tasks: {wrong}") from wrong
+    if not 1 <= len(table) <= TASK_ROWS_MAX:
+        raise _invalid(path, key, f"{source} has {len(table)} rows; 1 to {TASK_ROWS_MAX} are possible")
+    return table
 
 
 def _is_file(description: ProcessDescription, name: str) -> bool:

@@ -82,10 +82,15 @@ class NewTask:
     """A group of inputs that shall become a task."""
 
     inputs: TaskInputs
-    driver: str
-    """Input whose files no other task of the transformation may have."""
+    driver: str | None
+    """Input whose files no other task of the transformation may have; None for a task of a table."""
     outputs: tuple[str, ...] = ()
     """LFNs of its products, where they are known: no other task of any production may have them."""
+
+    @property
+    def driving(self) -> tuple[str, ...]:
+        """LFNs that no other task of the transformation may have."""
+        return () if self.driver is None else self.inputs[self.driver]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from dpps.domain.errors import Conflict, InvalidInput, Unavailable
 from dpps.domain.names import Lfn
 from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState
 from dpps.testing.engine_contract import eventually
+from dpps.testing.listed_production import listed_production
 from dpps.testing.small_workload import SmallWorkload, copy_production, simulated, small_storages
 from dpps.workload.bundle import JobReport, JobStart, ReportedOutput, parse_bundle
 from dpps.workload.context import WorkloadContext
@@ -118,6 +119,27 @@ def test_two_linked_transformations(rig: Rig, tmp_path: Path) -> None:
     }
     assert all(file is not None and file.dataset for file in products), "products are attached"
     assert not [name for name in rig.system.stored_files() if "/tmp/" in name]
+
+
+def test_tasks_of_a_table_become_products_that_others_read(rig: Rig, tmp_path: Path) -> None:
+    path = listed_production(tmp_path)
+    step = copy_production(tmp_path, name="unused").read_text().split("  - name: dl2")[1]
+    path.write_text(path.read_text() + "  - name: dl2" + step.replace("dl1.copy", "simulate.events"))
+    rig.system.submit(path)
+    assert rig.finish("runs") is ProductionState.DONE
+    status = production_status(rig.system.manager, rig.store, "runs")
+    assert [step.tasks for step in status.transformations] == [{"done": 2}, {"done": 2}]
+    products = [one for one in rig.system.catalogue.files([Lfn(name) for name in status.products]) if one]
+    contents = {
+        Path(one.replicas[0].pfn.removeprefix("file://localhost")).read_text(): one for one in products
+    }
+    assert set(contents) == {f"run {text}\n" for text in ("1 of 0.5", "2 of 1")} | {
+        f"run {text}\nsecond\n" for text in ("1 of 0.5", "2 of 1")
+    }
+    simulated_run = contents["run 2 of 1\n"].metadata
+    assert simulated_run["instance__obs_id"] == 102
+    assert simulated_run["dpps__inputs"] == []
+    assert contents["run 2 of 1\nsecond\n"].metadata["instance__obs_id"] == 102
 
 
 def test_metadata_tell_what_was_done(rig: Rig, tmp_path: Path) -> None:

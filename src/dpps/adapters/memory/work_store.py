@@ -189,7 +189,7 @@ class MemoryWorkStore:
             self._check_promises(transformation, tasks)
             number = max((known.number for known in self.tasks(transformation)), default=0)
             for new in tasks:
-                driving = [(transformation, lfn) for lfn in new.inputs[new.driver]]
+                driving = [(transformation, lfn) for lfn in new.driving]
                 if any(key in self._taken for key in driving):
                     continue
                 number += 1
@@ -210,7 +210,7 @@ class MemoryWorkStore:
 
     def _check_promises(self, transformation: str, tasks: Sequence[NewTask]) -> None:
         for new in tasks:
-            if any((transformation, lfn) in self._taken for lfn in new.inputs[new.driver]):
+            if any((transformation, lfn) in self._taken for lfn in new.driving):
                 continue
             for lfn in new.outputs:
                 if lfn in self._promised:

@@ -84,7 +84,7 @@ class SqlWorkStore(SqlWorkReader):
                         reason="",
                         definition=step.model_dump(mode="json", by_alias=True),
                         fixed_inputs=_plain(fixed_inputs.get(step.name, {})),
-                        driver=step.driver,
+                        driver=step.driver or "",
                     )
                 )
                 self._add_tasks(connection, f"{name}.{step.name}", tasks.get(step.name, ()), at)
@@ -120,7 +120,7 @@ class SqlWorkStore(SqlWorkReader):
         )
         made: list[str] = []
         for new in new_tasks:
-            driving = set(new.inputs[new.driver])
+            driving = set(new.driving)
             if driving & taken:
                 continue
             taken |= driving
@@ -137,13 +137,14 @@ class SqlWorkStore(SqlWorkReader):
                     inputs=_plain(new.inputs),
                 )
             )
-            connection.execute(
-                insert(tables.task_input),
-                [
-                    {"transformation": transformation, "input": new.driver, "lfn": lfn, "task": name}
-                    for lfn in sorted(driving)
-                ],
-            )
+            if driving:
+                connection.execute(
+                    insert(tables.task_input),
+                    [
+                        {"transformation": transformation, "input": new.driver, "lfn": lfn, "task": name}
+                        for lfn in sorted(driving)
+                    ],
+                )
             for lfn in new.outputs:
                 _claim_product(connection, tables.promise, {"lfn": lfn, "task": name}, PRODUCT_PROMISED)
             note(connection, "task", name, before="", after="ready", reason="inputs are there", at=at)
