@@ -221,6 +221,30 @@ def test_streams_of_an_observation_block_become_showers(
     assert run.path("dl2").read_bytes().startswith(b"\x89HDF")
 
 
+@pytest.mark.verifies_usecase("UC-130-1.2.2")
+def test_stream_of_one_telescope_becomes_showers(
+    synthetic: Path, streams: list[Path], tmp_path: Path, search_path: str
+) -> None:
+    training = {
+        "config": _configuration("train_energy_model_mono"),
+        "gamma_events": cwl_file(synthetic / "gamma.train.h5"),
+        "output_filename": "energy.pkl",
+    }
+    tool = WORKFLOWS / "tools" / "train_energy_model.cwl"
+    model = _done(run_cwl(tool, training, tmp_path / "model", search_path)).path("reco_model")
+    order = {
+        "processing_config": _configuration("process_events"),
+        "models_config": _configuration("apply_models"),
+        "dl0": cwl_file(streams[0]),
+        "models": [cwl_file(model)],
+    }
+    document = WORKFLOWS / "workflows" / "process_single_telescope.cwl"
+    run = _done(run_cwl(document, order, tmp_path / "run", search_path))
+    (record,) = _records(run.path("dl2_provenance_log"))
+    assert {Path(entry["url"]).name for entry in record["input"]} >= {"energy.pkl", "events.dl1.h5"}
+    assert run.path("dl2").read_bytes().startswith(b"\x89HDF")
+
+
 def test_telescope_without_calibration_is_named(
     streams: list[Path], tmp_path: Path, search_path: str
 ) -> None:

@@ -260,3 +260,57 @@ def test_index_refuses_what_is_no_event_list_or_twice(
     (tmp_path / "second.fits.gz").write_bytes(made.event_list.read_bytes()[:1000])
     assert step("index-dl3", "--folder", str(tmp_path)) == 104
     assert "second.fits.gz: truncated" in capsys.readouterr().err
+
+
+def test_response_is_interpolated_between_points_of_a_grid(synthetic: Synthetic, tmp_path: Path) -> None:
+    words = []
+    for zenith, factor in ((10.0, 1.0), (20.0, 2.0)):
+        path = tmp_path / f"zenith-{zenith:.0f}.fits"
+        with fits.open(synthetic.response) as hdus:
+            for hdu in hdus[1:]:
+                hdu.header["ZEN_PNT"] = zenith
+            hdus["EFFECTIVE AREA"].data["EFFAREA"] *= factor
+            hdus["STATISTICS"].header["THROWNAR"] *= 2.0
+            hdus.writeto(path)
+        words += ["--irf", str(path)]
+    output = tmp_path / "out.fits"
+    options = ["--events", str(synthetic.observation), "--observation", str(synthetic.notes)]
+    assert step("make-dl3", *options, *words, "--output", str(output)) == 0
+    with fits.open(synthetic.response) as hdus, fits.open(output) as made:
+        before, after = (one["EFFECTIVE AREA"].data["EFFAREA"][0] for one in (hdus, made))
+        ratio = after[before > 1e3] / before[before > 1e3]
+        assert ((ratio > 1.01) & (ratio < 1.99)).all()
+        assert "between 2 responses" in made["EVENTS"].header["IRFNOTE"]
+    far = ["--events", str(synthetic.folder / "gamma.h5"), "--observation", str(tmp_path / "clock.yaml")]
+    (tmp_path / "clock.yaml").write_text(
+        "site: CTAO-North\nsimulated: {start: 2026-01-15T22:00:00Z, rate_hz: 1000.0}\n"
+        "pointing: {ra_deg: 83.633, dec_deg: -20.0}\n"
+    )
+    assert step("make-dl3", *far, *words, "--output", str(tmp_path / "far.fits")) == 106
+
+
+def test_monitored_pointing_is_used(synthetic: Synthetic, made: Made, tmp_path: Path) -> None:
+    from astropy.table import QTable
+    from ctapipe.io import write_table
+
+    track = Table.read(made.event_list, hdu="POINTING")
+    seconds = np.asarray(track["TIME"])
+    monitored = QTable(
+        {
+            "time": Time(51544, 0.5, format="mjd", scale="tt") + seconds * u.s,
+            "array_altitude": np.asarray(track["ALT_PNT"]) * u.deg,
+            "array_azimuth": np.asarray(track["AZ_PNT"]) * u.deg,
+        }
+    )
+    copy = tmp_path / "monitored.h5"
+    shutil.copyfile(synthetic.observation, copy)
+    write_table(monitored, copy, "/dl1/monitoring/subarray/pointing")
+    notes = yaml.safe_load(synthetic.notes.read_text(encoding="utf-8"))
+    del notes["pointing"]
+    written = tmp_path / "notes.yaml"
+    written.write_text(yaml.safe_dump(notes))
+    output = tmp_path / "out.fits"
+    assert make(replace(synthetic, observation=copy), output, notes=written) == 0
+    header = fits.getheader(output, "EVENTS")
+    assert (header["RA_PNT"], header["DEC_PNT"]) == pytest.approx(INJECTED.pointing, abs=1e-6)
+    assert header["OBS_MODE"] == "POINTING"

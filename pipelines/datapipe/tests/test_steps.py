@@ -41,7 +41,10 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(training: Path) -> Path:
     path = training.with_name("energy.pkl")
     quick = training.with_name("quick.yaml")
-    quick.write_text("CrossValidator: {n_cross_validations: 2}\n")
+    quick.write_text(
+        "CrossValidator: {n_cross_validations: 2}\n"
+        "EnergyRegressor: {model_config: {n_estimators: 5, max_depth: 5, random_state: 0}}\n"
+    )
     configurations = (
         "--config",
         str(CONFIGURATION.with_name("train_energy_model.yaml")),

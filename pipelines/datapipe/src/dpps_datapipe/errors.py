@@ -15,6 +15,8 @@ The codes are those that the calibration pipeline publishes; 103 is not used.
 from pathlib import Path
 from typing import ClassVar
 
+from dpps.domain.errors import DppsError
+
 __all__ = [
     "ConfigurationError",
     "CorruptedInput",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 
-class StepError(Exception):
+class StepError(DppsError):
     """A step cannot do its work.
 
     Parameters
@@ -40,13 +42,12 @@ class StepError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    code: ClassVar[str] = "failed"
+    default_code: ClassVar[str] = "datapipe.failed"
 
     def __init__(self, message: str, *, path: Path | None = None, next_step: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        identifiers = {} if path is None else {"path": path}
+        super().__init__(message, next_step=next_step, **identifiers)
         self.path = path
-        self.next_step = next_step
 
     def __str__(self) -> str:
         """Name the file, the reason and the next step in one line."""
@@ -55,53 +56,48 @@ class StepError(Exception):
         return f"{where}{self.message}{then}"
 
     def as_dict(self) -> dict[str, object]:
-        """Give the error as plain data."""
-        return {
-            "code": self.code,
-            "exit_code": self.exit_code,
-            "message": self.message,
-            "path": None if self.path is None else str(self.path),
-            "next_step": self.next_step,
-        }
+        """Give the error as plain data, with its exit code."""
+        return {**super().as_dict(), "exit_code": self.exit_code}
 
 
 class TemporaryFailure(StepError):
     """Something outside does not answer now."""
 
     exit_code = 100
-    code = "temporary-failure"
+    default_retryable = True
+    default_code = "datapipe.temporary-failure"
 
 
 class ConfigurationError(StepError):
     """The configuration or the command line cannot be used."""
 
     exit_code = 101
-    code = "configuration"
+    default_code = "datapipe.configuration"
 
 
 class StorageError(StepError):
     """A file cannot be written, or read, for reasons outside of it."""
 
     exit_code = 102
-    code = "storage"
+    default_code = "datapipe.storage"
 
 
 class CorruptedInput(StepError):
     """An input is truncated, damaged, or not what it must be."""
 
     exit_code = 104
-    code = "corrupted-input"
+    default_code = "datapipe.corrupted-input"
 
 
 class MissingInput(StepError):
     """An input, or something that must be in it, is not there."""
 
     exit_code = 105
-    code = "missing-input"
+    default_code = "datapipe.missing-input"
 
 
 class InsufficientStatistics(StepError):
     """Too few events for a product that can be trusted."""
 
     exit_code = 106
-    code = "insufficient-statistics"
+    default_code = "datapipe.insufficient-statistics"

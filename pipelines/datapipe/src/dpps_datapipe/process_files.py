@@ -127,7 +127,7 @@ def process_files(
 def _error(failed: Sequence[FileResult], number: int) -> StepError:
     """Make the error of a run with failures: the kind of the first of them."""
     kinds = {kind.exit_code: kind for kind in StepError.__subclasses__()}
-    kind = kinds.get(failed[0].exit_code, StepError)
+    kind: type[StepError] = kinds.get(failed[0].exit_code, StepError)
     return kind(f"{len(failed)} of {number} files failed", next_step="see the errors above")
 
 
