@@ -10,7 +10,8 @@ from eventio import EventIOFile, IACTFile
 from numpy.random import Generator, Philox, SeedSequence
 
 from dpps.domain.errors import DamagedFile, NotFound
-from dpps_simpipe.atmosphere import Atmosphere, built_in_atmosphere
+from dpps_simpipe.atmosphere import Atmosphere
+from dpps_simpipe.atmosphere.builtin import FiveLayers
 from dpps_simpipe.compiled import FloatArray
 from dpps_simpipe.showers import (
     PRIMARIES,
@@ -24,6 +25,8 @@ from dpps_simpipe.showers.emission import sphere_around
 
 __all__ = ["CorsikaEvent", "SphereComparison", "compare_corsika_event", "read_corsika"]
 
+#: n - 1 of air at 400 nm over its density in g/cm³ (as in CORSIKA's tables).
+REFRACTIVITY_PER_DENSITY = 0.2315
 #: Photoelectrons per photon with which our photons are sampled for directions and altitudes.
 SAMPLING = 0.05
 
@@ -117,7 +120,7 @@ def read_corsika(path: Path) -> tuple[Atmosphere, float, tuple[CorsikaEvent, ...
     Returns
     -------
     tuple
-        Atmosphere (U.S. standard when the file has none), observation level in m, events.
+        Atmosphere (from the header's five layers when the file has no table), observation level in m, events.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def read_corsika(path: Path) -> tuple[Atmosphere, float, tuple[CorsikaEvent, ...
     try:
         atmosphere = _atmosphere(path)
         with IACTFile(str(path)) as file:
-            level = float(file.header[5][0]) / 100.0
+            level = float(file.header["observation_height"][0]) / 100.0
             events = tuple(_events(file, path))
     except (OSError, EOFError, ValueError, KeyError) as error:
         raise DamagedFile(
@@ -144,7 +147,7 @@ def read_corsika(path: Path) -> tuple[Atmosphere, float, tuple[CorsikaEvent, ...
 
 
 def _atmosphere(path: Path) -> Atmosphere:
-    """Take the profile of the file; older files name a table that they do not carry."""
+    """Take the table of the file, or the five layers of its header where it has none."""
     with EventIOFile(str(path)) as file:
         for item in file:
             if item.header.type == 1216:
@@ -157,7 +160,41 @@ def _atmosphere(path: Path) -> Atmosphere:
                     thickness=table["thickness"][inside],
                     refractivity=table["refractive_index_minus_1"][inside],
                 )
-    return built_in_atmosphere("us-standard")
+    with IACTFile(str(path)) as photons:
+        a, b, c = (tuple(float(value) for value in photons.header[name]) for name in ("aatm", "batm", "catm"))
+    bottom = (0.0, *(_border(a, b, c, lower) for lower in range(3)), 100.0)
+    layers = FiveLayers(source=path.name, bottom=bottom, a=a, b=b, c=c)
+    altitude = np.arange(0.0, 95e3, 1000.0)
+    thickness = layers.evaluate(altitude)[1]
+    # The layers' own densities jump at the borders; the slope of the thickness does not.
+    density = -np.gradient(thickness, altitude * 100.0, edge_order=2)
+    return Atmosphere(
+        name=path.name,
+        altitude=altitude,
+        density=density,
+        thickness=thickness,
+        refractivity=REFRACTIVITY_PER_DENSITY * density,
+    )
+
+
+def _border(a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...], lower: int) -> float:
+    """Find the altitude in km at which a layer and the next one have the same thickness.
+
+    Headers do not tell the borders. Two exponentials may meet twice: the meeting with the smaller jump of
+    the density counts.
+    """
+    standard = (4.0, 10.0, 40.0)[lower]
+    altitude = np.linspace(0.4 * standard, 1.5 * standard, 2000)
+
+    def thickness(layer: int) -> FloatArray:
+        return np.asarray(a[layer] + b[layer] * np.exp(-altitude * 1e5 / c[layer]))
+
+    difference = thickness(lower) - thickness(lower + 1)
+    meetings = np.nonzero(np.diff(np.sign(difference)) != 0)[0]
+    if not len(meetings):
+        return float(altitude[np.argmin(np.abs(difference))])
+    jump = np.abs(np.gradient(difference)) / np.abs(np.gradient(thickness(lower)))
+    return float(altitude[meetings[np.argmin(jump[meetings])]])
 
 
 def _events(file: IACTFile, path: Path) -> Iterator[CorsikaEvent]:

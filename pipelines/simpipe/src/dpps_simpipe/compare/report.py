@@ -105,6 +105,10 @@ def summarise(simtel: Sequence[Row], corsika: Sequence[Row], calibration: Sequen
                 "triggers_ours": sum(row["triggered_ours"] for row in mine if row["is_current"]),
             }
         summary["halves"][half] = entry
+    summary["events"] = {
+        name: _ratio([row for row in simtel if row["event"] == name], "photons_real", "photons_ours")
+        for name in sorted({row["event"] for row in simtel})
+    }
     summary["corsika"] = {
         "photons": _ratio(corsika, "photons_real", "photons_ours"),
         "spheres": [
@@ -145,6 +149,8 @@ def table(summary: Mapping[str, Any]) -> str:
     for entry in summary["corsika"]["spheres"]:
         low, high = entry["impact_m"]
         add(f"CORSIKA photons, {low} to {high} m", entry)
+    for name, entry in summary["events"].items():
+        add(f"photons: {name[-40:]}", entry)
     for half, entry in summary["halves"].items():
         add(f"{half}: photons at telescopes", entry["photons"])
         for kind, numbers in entry.items():
