@@ -2,7 +2,8 @@
 
 Written are ``gamma.train.h5`` and ``proton.train.h5`` (image parameters, no
 models), ``gamma.h5`` and ``proton.h5`` (models applied, enough for a response with
-``irf.yaml``), ``observation.h5`` (image parameters) and ``observation.yaml``.
+``irf.yaml``), ``observation.h5`` (image parameters), ``observation.dl2.h5`` (models
+applied) and ``observation.yaml``.
 """
 
 import sys
@@ -84,6 +85,7 @@ def write_set(folder: Path) -> None:
         events = draw_events(training, response)
         write_simulation(folder / f"{particle}.train.h5", training, events, models=False, images=True)
     write_observation(folder / "observation.h5", SyntheticObservation(), response, images=True)
+    write_observation(folder / "observation.dl2.h5", SyntheticObservation(), response)
     (folder / "irf.yaml").write_text(IRF_CONFIGURATION, encoding="utf-8")
     (folder / "observation.yaml").write_text(OBSERVATION_NOTES, encoding="utf-8")
 
