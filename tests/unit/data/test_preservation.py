@@ -325,6 +325,27 @@ def test_a_new_policy_moves_old_data_and_ends_old_rules_only_with_proof(
     assert len(left) == 2
 
 
+def test_older_rules_stay_when_the_bytes_are_gone_and_the_evidence_is_fresh(
+    archive: Archive, lfn: Lfn, look: Look, evidence: MemoryEvidence
+) -> None:
+    archive.replicate(lfn, "CSCS", "FRASCATI")
+    archive.fulfil_rules()
+    look()
+    archive.policy = two_copies_elsewhere(archive.policy)
+    archive.catalogue.locked.add(("CTAO-NORTH", lfn))
+    old = {rule.rule_id for rule in archive.catalogue.rules(lfn.parent)}
+    assert look()[0].rules_made == 2
+    archive.fulfil_rules()
+    assert evidence.known([lfn])[CopyKey(lfn, "FRASCATI")].outcome is CopyOutcome.INTACT
+    data = archive.storage.files.pop(archive.url("FRASCATI", lfn))
+    (waiting,) = look()
+    assert waiting.rules_ended == 0
+    assert "has 0 of 2 proven copies" in waiting.waits_for
+    assert old <= {rule.rule_id for rule in archive.catalogue.rules(lfn.parent)}
+    archive.storage.files[archive.url("FRASCATI", lfn)] = data
+    assert look()[0].rules_ended == 2
+
+
 def test_a_first_copy_apart_from_all_the_others_is_given_up_and_asked_for_again_when_needed(
     archive: Archive, lfn: Lfn, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,9 +134,11 @@ def _free_at(kind: ProductKind, proofs: Mapping[str, CopyEvidence]) -> datetime 
 def proven_sites(
     file: ArchivedFile, kept_at: Collection[str], reader: Reader, sites: Mapping[str, str]
 ) -> int:
-    """Return at how many sites a file has copies that rules keep, all of them proven intact; else 0."""
+    """Return at how many sites a file has copies that rules keep, all proven intact and there now; else 0."""
     held = [one for one in file.replicas if one.state is ReplicaState.AVAILABLE and one.rse in kept_at]
-    return 0 if reader.faults(file, held) else len({sites[one.rse] for one in held})
+    if reader.faults(file, held) or any(reader.absence(file, one) for one in held):
+        return 0
+    return len({sites[one.rse] for one in held})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
