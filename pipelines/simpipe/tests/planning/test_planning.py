@@ -18,7 +18,7 @@ from dpps_simpipe.planning.command import main
 from dpps_simpipe.planning.cost import estimate
 from dpps_simpipe.planning.errors import InsufficientStatistics, MissingInput, PlanInvalid
 from dpps_simpipe.planning.grid import jobs_of, points_of
-from dpps_simpipe.planning.jobs import read_job, read_jobs, write_jobs
+from dpps_simpipe.planning.jobs import read_grid, write_jobs
 from dpps_simpipe.planning.limits import Limits, TriggeredEvents, derive_limits, read_limits, write_limits
 from dpps_simpipe.planning.manifest import RunStatistics, make_manifest, read_manifest, write_manifest
 from dpps_simpipe.planning.plan import Cost, Plan, Statistics, load_plan
@@ -201,12 +201,14 @@ def test_the_table_of_runs_comes_back_as_it_was(planned: Planner, tmp_path: Path
     plan = load_plan(planned())
     jobs = list(jobs_of(plan, points_of(plan)))
     path = tmp_path / "grid.ecsv"
-    write_jobs(path, jobs, {"production": "x"})
-    assert read_jobs(path) == jobs
-    assert read_job(path, 12) == jobs[11]
+    write_jobs(path, jobs, production="x", spectral_index={"gamma": -1.5})
+    grid = read_grid(path)
+    assert list(grid.jobs) == jobs
+    assert (grid.production, grid.spectral_index) == ("x", {"gamma": -1.5})
+    assert grid.job(12) == jobs[11]
     for row in (0, 13, -1):
         with pytest.raises(PlanInvalid, match="rows 1 to 12"):
-            read_job(path, row)
+            grid.job(row)
     assert [one.name for one in tmp_path.iterdir()] == ["plan.yaml", "grid.ecsv"] or len(
         list(tmp_path.iterdir())
     ) == 2
@@ -216,7 +218,7 @@ def test_the_table_of_runs_comes_back_as_it_was(planned: Planner, tmp_path: Path
 def test_a_wrong_table_of_runs_is_refused(planned: Planner, tmp_path: Path, change: str) -> None:
     plan = load_plan(planned())
     path = tmp_path / "grid.ecsv"
-    write_jobs(path, list(jobs_of(plan, points_of(plan))), {})
+    write_jobs(path, list(jobs_of(plan, points_of(plan))))
     table = QTable.read(path, format="ascii.ecsv")
     if change == "no unit":
         table["energy_min"] = table["energy_min"].value
@@ -230,7 +232,7 @@ def test_a_wrong_table_of_runs_is_refused(planned: Planner, tmp_path: Path, chan
     if change == "no table":
         path.write_text("nothing of the kind")
     with pytest.raises(PlanInvalid, match=r"grid\.ecsv"):
-        read_jobs(path)
+        read_grid(path)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_files_that_are_not_there_are_named(planned: Planner, tmp_path: Path) ->
     with pytest.raises(MissingInput, match=r"nope\.ecsv"):
         load_plan(planned(gamma={"statistics": {"relative_error": 0.1, "pilot": "nope.ecsv"}}))
     with pytest.raises(MissingInput, match=r"grid\.ecsv"):
-        read_jobs(tmp_path / "grid.ecsv")
+        read_grid(tmp_path / "grid.ecsv")
 
 
 def test_the_estimate_counts_showers_starts_and_events(planned: Planner, tmp_path: Path) -> None:
@@ -278,7 +280,7 @@ def test_the_estimate_counts_showers_starts_and_events(planned: Planner, tmp_pat
 def test_simtools_says_what_is_missing(planned: Planner, tmp_path: Path) -> None:
     plan = load_plan(planned())
     path = tmp_path / "grid.ecsv"
-    write_jobs(path, list(jobs_of(plan, points_of(plan))), {})
+    write_jobs(path, list(jobs_of(plan, points_of(plan))))
     task = Task(job_grid=path, row=1, output=tmp_path / "out")
     bare = Simtools({"PATH": str(tmp_path), "SIMTOOLS_CORSIKA_PATH": str(tmp_path / "corsika")})
     assert len(bare.missing()) == 3
@@ -294,7 +296,7 @@ def test_simtools_says_what_is_missing(planned: Planner, tmp_path: Path) -> None
         f"--job_grid_file={path}",
         "--job_grid_row=1",
     ]
-    assert FastSimulator().command(task)[:2] == ["dpps-simpipe", "simulate"]
+    assert FastSimulator().command(task)[:2] == ["dpps-simpipe-plan", "run"]
     with pytest.raises(PlanInvalid, match="no name of an option"):
         FastSimulator().command(Task(job_grid=path, row=1, output=tmp_path, options={"--x y": "1"}))
 
@@ -337,7 +339,7 @@ def test_the_command_tells_and_writes(
     assert (told["runs"], told["showers"]) == (12, 10_000)
     assert told["estimate"]["bytes"] is None
     assert main(["command", str(output), "3"]) == 0
-    assert "--job-grid-row=3" in capsys.readouterr().out
+    assert "run_000003.h5" in capsys.readouterr().out
     assert main(["command", str(output), "99"]) == 101
     assert main(["make", str(tmp_path / "nope")]) == 105
     assert "next step:" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dpps_simpipe.planning.errors import MissingInput, PlanInvalid
-from dpps_simpipe.planning.jobs import read_job
+from dpps_simpipe.planning.jobs import DEFAULT_INDEX, read_grid
 
 __all__ = ["BACK_ENDS", "BackEnd", "FastSimulator", "Simtools", "Task"]
 
@@ -59,13 +59,13 @@ class FastSimulator:
 
     def command(self, task: Task) -> Sequence[str]:
         """Return the command that simulates one row."""
-        read_job(task.job_grid, task.row)
+        read_grid(task.job_grid).job(task.row)
         return [
-            "dpps-simpipe",
-            "simulate",
-            f"--job-grid={task.job_grid}",
-            f"--job-grid-row={task.row}",
-            f"--output={task.output}",
+            "dpps-simpipe-plan",
+            "run",
+            str(task.job_grid),
+            str(task.row),
+            f"--output={task.output / f'run_{task.row:06d}.h5'}",
             f"--seed={task.seed}",
             *_options(task),
         ]
@@ -99,7 +99,14 @@ class Simtools:
 
     def command(self, task: Task) -> Sequence[str]:
         """Return the command that simulates one row."""
-        read_job(task.job_grid, task.row)
+        grid = read_grid(task.job_grid)
+        primary = grid.job(task.row).primary
+        if grid.spectral_index[primary] != DEFAULT_INDEX:
+            raise PlanInvalid(
+                f"{task.job_grid}: the spectral index {grid.spectral_index[primary]:g} of {primary} has no "
+                "place in a job grid of simtools",
+                f"plan with spectral_index: {DEFAULT_INDEX:g}, or use the back end dpps-simpipe",
+            )
         if lacking := self.missing():
             raise MissingInput(
                 f"simtools cannot run here; missing: {'; '.join(lacking)}",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dpps.domain.errors import DamagedFile, DppsError, InvalidInput, NotFound
 from dpps_simpipe.planning.errors import PlanError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_CODES: dict[type[DppsError], int] = {InvalidInput: 101, DamagedFile: 104, NotFound: 105}
+"""Exit codes of the pipelines' interface for errors of the simulator."""
 _BACK_ENDS = ("dpps-simpipe", "simtools")
 
 
@@ -36,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PlanError as error:
         sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
         return error.exit_code
+    except DppsError as error:
+        sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
+        return _CODES.get(type(error), 1)
     except OSError as error:
         sys.stderr.write(f"error: {error}\nnext step: check the path and the space on its disk\n")
         return 102
@@ -49,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     make = commands.add_parser("make", help="make the table of runs from a plan")
     make.add_argument("plan", type=Path, help="the plan (YAML)")
     make.add_argument("--output", type=Path, default=Path("job_grid.ecsv"), help="the table (ECSV)")
+    make.add_argument("--tasks", type=Path, help="table of tasks (CSV) for a production file of dpps")
     make.add_argument("--dry-run", action="store_true", help="say what would be planned, write nothing")
     make.set_defaults(run=_make)
     command = commands.add_parser("command", help="print the command that simulates a row of the table")
@@ -58,25 +65,37 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, default=Path("simulated"), help="folder of the run's files")
     command.add_argument("--seed", type=int, default=1)
     command.set_defaults(run=_command)
+    run = commands.add_parser("run", help="simulate a row of the table on our simulator")
+    run.add_argument("job_grid", type=Path, help="the table of runs")
+    run.add_argument("row", type=int, help="its row, from 1")
+    run.add_argument("--output", type=Path, required=True, help="file of events (HDF5)")
+    run.add_argument("--seed", type=int, default=1)
+    run.add_argument("--workers", type=int, default=1)
+    run.set_defaults(run=_run)
     check = commands.add_parser("back-ends", help="say which simulation programs can run here")
     check.set_defaults(run=_back_ends)
     manifest = commands.add_parser("manifest", help="check the manifest of a finished run")
     manifest.add_argument("path", type=Path)
     manifest.set_defaults(run=_manifest)
-    for one in (make, command, check, manifest):
+    for one in (make, command, run, check, manifest):
         one.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
 def _make(options: argparse.Namespace) -> tuple[Any, str]:
-    from dpps_simpipe.planning.grid import jobs_of, points_of
+    from dpps_simpipe.planning.grid import jobs_of, points_of, spectral_indices
     from dpps_simpipe.planning.jobs import write_jobs
     from dpps_simpipe.planning.plan import load_plan
+    from dpps_simpipe.planning.tasks import write_tasks
 
     plan = load_plan(options.plan)
     points = points_of(plan)
     if not options.dry_run:
-        write_jobs(options.output, list(jobs_of(plan, points)), {"production": plan.production})
+        jobs = list(jobs_of(plan, points))
+        indices = spectral_indices(plan)
+        write_jobs(options.output, jobs, production=plan.production, spectral_index=indices)
+        if options.tasks is not None:
+            write_tasks(options.tasks, plan, jobs)
     told = _told(plan, points)
     told["job_grid"] = None if options.dry_run else str(options.output)
     return told, _table(told)
@@ -152,6 +171,29 @@ def _command(options: argparse.Namespace) -> tuple[Any, str]:
     task = Task(job_grid=options.job_grid, row=options.row, output=options.output, seed=options.seed)
     words = list(BACK_ENDS[options.back_end]().command(task))
     return words, shlex.join(words) + "\n"
+
+
+def _run(options: argparse.Namespace) -> tuple[Any, str]:
+    from dpps_simpipe.planning.running import run_row
+
+    def tell(done: int, total: int) -> None:
+        sys.stderr.write(f"{done} of {total} blocks\n")
+
+    made = run_row(
+        options.job_grid,
+        options.row,
+        options.output,
+        seed=options.seed,
+        workers=options.workers,
+        progress=tell,
+    )
+    told = {
+        "events": str(made.events),
+        "manifest": str(made.manifest),
+        "showers": made.showers,
+        "triggered": made.triggered,
+    }
+    return told, "".join(f"{name}: {value}\n" for name, value in told.items())
 
 
 def _back_ends(_options: argparse.Namespace) -> tuple[Any, str]:

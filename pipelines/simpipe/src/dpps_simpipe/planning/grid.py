@@ -14,7 +14,7 @@ from dpps_simpipe.planning.limits import Limits, find_limits, read_limits
 from dpps_simpipe.planning.plan import Plan, Primary
 from dpps_simpipe.planning.statistics import PilotFractions, Requirement, read_pilot, required_showers
 
-__all__ = ["GridPoint", "jobs_of", "points_of"]
+__all__ = ["GridPoint", "jobs_of", "points_of", "spectral_indices"]
 
 _GEV_PER_TEV = 1000.0
 
@@ -79,6 +79,11 @@ def jobs_of(plan: Plan, points: Sequence[GridPoint]) -> Iterator[Job]:
             yield _job(plan, point, run, min(left, point.showers_per_run))
             left -= point.showers_per_run
             run += 1
+
+
+def spectral_indices(plan: Plan) -> dict[str, float]:
+    """Return the index of each primary's thrown spectrum."""
+    return {one.primary: one.spectral_index for one in plan.primaries}
 
 
 def _pilot(primary: Primary, known: dict[Path, PilotFractions]) -> PilotFractions | None:

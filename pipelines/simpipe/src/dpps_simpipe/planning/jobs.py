@@ -6,7 +6,7 @@ it with ``--job_grid_file`` and ``--job_grid_row``, and so does `dpps-simpipe`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +17,11 @@ from astropy.table import QTable
 
 from dpps_simpipe.planning.errors import MissingInput, PlanInvalid
 
-__all__ = ["FORMAT_VERSION", "Job", "read_job", "read_jobs", "write_jobs"]
+__all__ = ["DEFAULT_INDEX", "FORMAT_VERSION", "Job", "JobGrid", "read_grid", "write_jobs"]
 
 FORMAT_VERSION: Final = "0.4.0"
+DEFAULT_INDEX: Final = -2.0
+"""Spectral index of simtools' productions."""
 _SCHEMA: Final = "job_grid_density.schema.yml"
 _UNITS: Final[dict[str, u.UnitBase]] = {
     "azimuth_angle": u.deg,
@@ -55,7 +57,37 @@ class Job:
     corsika_he_interaction: str
 
 
-def write_jobs(path: Path, jobs: Sequence[Job], metadata: dict[str, Any]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobGrid:
+    """A table of runs."""
+
+    path: Path
+    jobs: tuple[Job, ...]
+    production: str
+    """Name of the production; empty where the table says nothing, as those of simtools."""
+    spectral_index: Mapping[str, float]
+    """Of the thrown spectra by primary; `DEFAULT_INDEX` where the table says nothing."""
+
+    def job(self, row: int) -> Job:
+        """Return one run, counted from 1 as simtools does.
+
+        Raises
+        ------
+        PlanInvalid
+            When there is no such row.
+        """
+        if not 1 <= row <= len(self.jobs):
+            raise PlanInvalid(f"{self.path} has rows 1 to {len(self.jobs)}, not {row}", "give another row")
+        return self.jobs[row - 1]
+
+
+def write_jobs(
+    path: Path,
+    jobs: Sequence[Job],
+    *,
+    production: str = "",
+    spectral_index: Mapping[str, float] | None = None,
+) -> None:
     """Write the table of runs (ECSV); it is there as a whole or not at all.
 
     Parameters
@@ -64,8 +96,10 @@ def write_jobs(path: Path, jobs: Sequence[Job], metadata: dict[str, Any]) -> Non
         The table.
     jobs : sequence of Job
         At least one.
-    metadata : dict
-        What is said of the whole production.
+    production : str
+        Name of the production.
+    spectral_index : mapping, optional
+        Of the thrown spectra by primary.
 
     Raises
     ------
@@ -90,7 +124,8 @@ def write_jobs(path: Path, jobs: Sequence[Job], metadata: dict[str, Any]) -> Non
             "simulation_rows": len(jobs),
             "total_showers": sum(job.showers_per_run for job in jobs),
         },
-        **metadata,
+        "production": production,
+        "spectral_index": dict(spectral_index or {}),
     }
     part = path.with_name(f".{path.name}.part")
     try:
@@ -100,7 +135,7 @@ def write_jobs(path: Path, jobs: Sequence[Job], metadata: dict[str, Any]) -> Non
         part.unlink(missing_ok=True)
 
 
-def read_jobs(path: Path) -> list[Job]:
+def read_grid(path: Path) -> JobGrid:
     """Read a table of runs, of ours or of simtools.
 
     Raises
@@ -130,21 +165,19 @@ def read_jobs(path: Path) -> list[Job]:
         raise PlanInvalid(
             f"{path}: {wrong}", f"compare it with simtools' {_SCHEMA} {FORMAT_VERSION}"
         ) from wrong
-    return [Job(**{name: values[row] for name, values in columns.items()}) for row in range(len(table))]
-
-
-def read_job(path: Path, row: int) -> Job:
-    """Return one run of a table, counted from 1 as simtools does.
-
-    Raises
-    ------
-    MissingInput, PlanInvalid
-        As `read_jobs`; when there is no such row.
-    """
-    jobs = read_jobs(path)
-    if not 1 <= row <= len(jobs):
-        raise PlanInvalid(f"{path} has rows 1 to {len(jobs)}, not {row}", "give another row")
-    return jobs[row - 1]
+    jobs = tuple(Job(**{name: values[row] for name, values in columns.items()}) for row in range(len(table)))
+    told = table.meta.get("spectral_index")
+    return JobGrid(
+        path=path,
+        jobs=jobs,
+        production=str(table.meta.get("production") or ""),
+        spectral_index={
+            **{job.primary: DEFAULT_INDEX for job in jobs},
+            **(
+                {str(name): float(value) for name, value in told.items()} if isinstance(told, Mapping) else {}
+            ),
+        },
+    )
 
 
 def _column(table: QTable, name: str, integer: bool) -> list[Any]:
