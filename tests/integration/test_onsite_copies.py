@@ -83,7 +83,14 @@ def test_a_released_copy_goes_only_while_the_proof_of_the_others_stands(
         )
         for rse in ("CSCS", "PIC")
     }
-    release = Release(lfn=lfn, rse="CTAO-NORTH", content=content, relied_on=("CSCS", "PIC"), released_at=now)
+    release = Release(
+        lfn=lfn,
+        rse="CTAO-NORTH",
+        dataset=lfn.parent,
+        content=content,
+        relied_on=("CSCS", "PIC"),
+        released_at=now,
+    )
 
     def let_it_go() -> None:
         parts.releases.note([release])

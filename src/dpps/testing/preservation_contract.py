@@ -22,6 +22,8 @@ __all__ = ["DatasetStatesContract", "EvidenceContract", "FindingsContract", "Rel
 _NOW = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _DATASET = "/ctao/acada/DL0/day"
+_COLLECTION = "/ctao/dpps/collection"
+"""A dataset whose files have names of other folders."""
 _CONTENT = FileContent(size_bytes=2**40, adler32="00000001")
 
 
@@ -56,6 +58,19 @@ class EvidenceContract:
             _key("c"): CopyOutcome.UNVERIFIED,
         }
         assert other in evidence.known([other.lfn])
+
+    def test_a_file_belongs_to_the_dataset_in_which_it_was_found(self, evidence: Evidence) -> None:
+        elsewhere, here, stray = _key("a"), _key("b"), _key("c")
+        evidence.record([_read(elsewhere, CopyOutcome.INTACT), _read(stray, CopyOutcome.INTACT)])
+        evidence.take_stock(_COLLECTION, {elsewhere})
+        evidence.record([_read(elsewhere, CopyOutcome.INTACT)])
+        evidence.mark_released([elsewhere], _NOW)
+        evidence.take_stock(_DATASET, {here})
+        known = evidence.known([elsewhere.lfn, here.lfn, stray.lfn])
+        assert set(known) == {elsewhere, here}
+        assert known[elsewhere].released_at == _NOW
+        evidence.take_stock(_COLLECTION, set())
+        assert set(evidence.known([elsewhere.lfn, here.lfn])) == {here}
 
     def test_what_is_forgotten_is_gone(self, evidence: Evidence) -> None:
         evidence.take_stock(_DATASET, {_key("a"), _key("b")})
@@ -139,9 +154,25 @@ class ReleasesContract:
         releases.forget_all_but(_DATASET, {_key("b"), _key("c")})
         assert set(releases.of(keys)) == {_key("b"), other}
 
+    def test_a_release_belongs_to_the_dataset_that_it_names(self, releases: Releases) -> None:
+        elsewhere, here = _key("a"), _key("b")
+        releases.note([_release(elsewhere), _release(here)])
+        releases.note([_release(elsewhere, _COLLECTION)])
+        releases.forget_all_but(_DATASET, set())
+        assert set(releases.of([elsewhere, here])) == {elsewhere}
+        releases.forget_all_but(_COLLECTION, set())
+        assert releases.of([elsewhere]) == {}
 
-def _release(key: CopyKey) -> Release:
-    return Release(lfn=key.lfn, rse=key.rse, content=_CONTENT, relied_on=("CSCS", "PIC"), released_at=_NOW)
+
+def _release(key: CopyKey, dataset: str = "") -> Release:
+    return Release(
+        lfn=key.lfn,
+        rse=key.rse,
+        dataset=dataset or key.lfn.parent,
+        content=_CONTENT,
+        relied_on=("CSCS", "PIC"),
+        released_at=_NOW,
+    )
 
 
 class DatasetStatesContract:

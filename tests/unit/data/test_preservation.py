@@ -206,6 +206,35 @@ def test_a_freed_copy_whose_bytes_are_gone_is_not_taken_back(
     assert archive.releases.of([here]) == {}
 
 
+def test_a_release_survives_a_look_at_the_folder_of_its_name(
+    archive: Archive, lfn: Lfn, look: Look, evidence: MemoryEvidence
+) -> None:
+    (known,) = archive.catalogue.files([lfn])
+    assert known is not None
+    guest = Registration(
+        lfn=Lfn(f"{lfn.parent}/guest"), rse="CTAO-NORTH", content=known.content, metadata=known.metadata,
+        dataset="/ctao/dpps/collection",
+    )  # fmt: skip
+    archive.catalogue.register([guest])
+    archive.storage.files[archive.url("CTAO-NORTH", guest.lfn)] = archive.storage.files[
+        archive.url("CTAO-NORTH", lfn)
+    ]
+    archive.catalogue.attach(guest.dataset, [guest.lfn])
+    for one in (guest.lfn, lfn):
+        archive.replicate(one, "CSCS", "PIC")
+    here = CopyKey(guest.lfn, "CTAO-NORTH")
+    looked = []
+    for _ in range(3):
+        looked += look()
+        archive.fulfil_rules()
+    assert {(one.dataset, copy.key) for one in looked for copy in one.copies if one.freed} == {
+        (guest.dataset, here),
+        (lfn.parent, CopyKey(lfn, "CTAO-NORTH")),
+    }
+    assert archive.releases.of([here])[here].dataset == guest.dataset
+    assert evidence.known([guest.lfn])[here].released_at is not None
+
+
 def test_copies_are_given_up_only_while_the_right_lasts(
     archive: Archive, lfn: Lfn, look: Look, evidence: MemoryEvidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,7 +39,14 @@ class World:
         self.evidence.record([one])
 
     def release(self, *relied_on: str) -> None:
-        release = Release(lfn=_LFN, rse=_ONSITE, content=_CONTENT, relied_on=relied_on, released_at=_NOW)
+        release = Release(
+            lfn=_LFN,
+            rse=_ONSITE,
+            dataset=_LFN.parent,
+            content=_CONTENT,
+            relied_on=relied_on,
+            released_at=_NOW,
+        )
         self.releases.note([release])
 
     def verdict(self) -> GateVerdict:

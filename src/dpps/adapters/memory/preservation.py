@@ -29,27 +29,31 @@ class MemoryEvidence:
 
     def __init__(self) -> None:
         self._rows: dict[CopyKey, CopyEvidence] = {}
+        self._datasets: dict[CopyKey, str] = {}
         self.held: set[str] = set()
         """What is held exclusively."""
 
     def take_stock(self, dataset: str, copies: Collection[CopyKey]) -> None:
         """Note which copies a dataset's files have now; those of it that are not named are forgotten."""
-        for key in [one for one in self._rows if one.lfn.parent == dataset and one not in copies]:
-            del self._rows[key]
+        ours = [key for key, name in self._datasets.items() if name == dataset]
+        self.forget([key for key in ours if key not in copies])
         for key in copies:
             new = CopyEvidence(lfn=key.lfn, rse=key.rse, outcome=CopyOutcome.UNVERIFIED)
             self._rows.setdefault(key, new)
+            self._datasets[key] = dataset
 
     def forget(self, copies: Sequence[CopyKey]) -> None:
         """Forget copies that are no more."""
         for key in copies:
             self._rows.pop(key, None)
+            self._datasets.pop(key, None)
 
     def record(self, evidence: Sequence[CopyEvidence]) -> None:
         """Note readings, of copies known or new."""
         for one in evidence:
             before = self._rows.get(one.key)
             self._rows[one.key] = replace(one, released_at=before.released_at if before else None)
+            self._datasets.setdefault(one.key, one.lfn.parent)
 
     def known(self, lfns: Sequence[Lfn]) -> Mapping[CopyKey, CopyEvidence]:
         """Return what is known of the copies of files."""

@@ -32,7 +32,9 @@ class MemoryReleases:
 
     def forget_all_but(self, dataset: str, copies: Collection[CopyKey]) -> None:
         """Forget the releases of a dataset's copies but of these, which are still there."""
-        self.forget([key for key in self._releases if key.lfn.parent == dataset and key not in copies])
+        self.forget(
+            [key for key, one in self._releases.items() if one.dataset == dataset and key not in copies]
+        )
 
 
 class MemoryCopyKeeper:

@@ -60,7 +60,15 @@ class SqlEvidence:
             gone = [(lfn, rse) for lfn, rse in known if (lfn, rse) not in named]
             _delete(connection, gone)
             for chunk in batched(rows, _CHUNK):
-                connection.execute(insert(table).values(list(chunk)).on_conflict_do_nothing())
+                new = insert(table).values(list(chunk))
+                moved = {"dataset": new.excluded.dataset}
+                connection.execute(
+                    new.on_conflict_do_update(
+                        index_elements=["lfn", "rse"],
+                        set_=moved,
+                        where=table.c.dataset != new.excluded.dataset,
+                    )
+                )
 
     def forget(self, copies: Sequence[CopyKey]) -> None:
         """Forget copies that are no more."""
@@ -197,7 +205,7 @@ class SqlRight:
                 raise _lost(self._what)
 
 
-_READING: Final = ("dataset", "outcome", "verified_at", "intact_since", "size_bytes", "adler32", "problem")
+_READING: Final = ("outcome", "verified_at", "intact_since", "size_bytes", "adler32", "problem")
 
 
 def _delete(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
@@ -209,7 +217,7 @@ def _row(one: CopyEvidence) -> dict[str, object]:
     return {
         "lfn": one.lfn.name,
         "rse": one.rse,
-        "dataset": one.lfn.parent,
+        "dataset": one.lfn.parent,  # of a new copy, until stock is taken of the dataset that has it
         "outcome": one.outcome.value,
         "verified_at": one.verified_at,
         "intact_since": one.intact_since,

@@ -19,7 +19,7 @@ from dpps.domain.names import Lfn
 __all__ = ["SqlReleases"]
 
 _CHUNK: Final = 1000
-_CHANGING: Final = ("size_bytes", "adler32", "relied_on", "released_at")
+_CHANGING: Final = ("dataset", "size_bytes", "adler32", "relied_on", "released_at")
 
 
 class SqlReleases:
@@ -80,7 +80,7 @@ def _row(one: Release) -> dict[str, object]:
     return {
         "lfn": one.lfn.name,
         "rse": one.rse,
-        "dataset": one.lfn.parent,
+        "dataset": one.dataset,
         "size_bytes": one.content.size_bytes,
         "adler32": one.content.adler32,
         "relied_on": list(one.relied_on),
@@ -92,6 +92,7 @@ def _release(row: RowMapping) -> Release:
     return Release(
         lfn=Lfn(row["lfn"]),
         rse=row["rse"],
+        dataset=row["dataset"],
         content=FileContent(size_bytes=row["size_bytes"], adler32=row["adler32"]),
         relied_on=tuple(row["relied_on"]),
         released_at=row["released_at"],

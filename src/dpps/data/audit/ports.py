@@ -51,7 +51,10 @@ class Evidence(Protocol):
     """What the readings of copies showed."""
 
     def take_stock(self, dataset: str, copies: Collection[CopyKey]) -> None:
-        """Note which copies a dataset's files have now; those of it that are not named are forgotten."""
+        """Note which copies a dataset's files have now; those of it that are not named are forgotten.
+
+        A copy belongs to the dataset whose stock was taken last with it; its name does not matter.
+        """
         ...
 
     def forget(self, copies: Sequence[CopyKey]) -> None:

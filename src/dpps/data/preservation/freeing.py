@@ -145,6 +145,8 @@ def proven_sites(
 class Freeing:
     """Frees on-site copies, and takes freed ones back, for the holder of the right to do so."""
 
+    dataset: str
+    """Of which the files are members."""
     catalogue: Catalogue
     reader: Reader
     releases: Releases
@@ -162,7 +164,7 @@ class Freeing:
         going = [one for one in verdicts if one.outcome is PreservationOutcome.WOULD_FREE]
         # First the grounds: the deletion asks for them, and without them it would have none to doubt.
         now = self.reader.clock()
-        self.releases.note([_grounds(one, now) for one in going])
+        self.releases.note([_grounds(one, self.dataset, now) for one in going])
         refused = {
             CopyKey(lfn, rse): why
             for rse in dict.fromkeys(one.rse for one in going)
@@ -214,10 +216,11 @@ class Freeing:
 _LET_GO: Final = "it was taken back before; it is free again in a moment"
 
 
-def _grounds(verdict: OnsiteCopy, now: datetime) -> Release:
+def _grounds(verdict: OnsiteCopy, dataset: str, now: datetime) -> Release:
     return Release(
         lfn=verdict.lfn,
         rse=verdict.rse,
+        dataset=dataset,
         content=verdict.content,
         relied_on=verdict.verified_at,
         released_at=now,

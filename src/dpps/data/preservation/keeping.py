@@ -318,6 +318,7 @@ class _Look:
     def _freeing(self) -> Freeing:
         work = self.work
         return Freeing(
+            dataset=self.look.dataset,
             catalogue=work.catalogue,
             reader=work.reader,
             releases=work.releases,

@@ -28,6 +28,8 @@ class Release:
 
     lfn: Lfn
     rse: str
+    dataset: str
+    """Of which the file is a member; need not be the folder of its name."""
     content: FileContent
     """Of the file."""
     relied_on: tuple[str, ...]
