@@ -251,6 +251,27 @@ def test_calibration_of_every_telescope_is_needed(tmp_path: Path) -> None:
         check_calibration(path, [5, 1, 2])
 
 
+def test_processing_without_the_calibration_of_a_telescope_is_refused(
+    processed: Processed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = tmp_path / "calibration.h5"
+    with tables.open_file(calibration, "w") as file:
+        group = "/dl1/monitoring/telescope/calibration/camera/coefficients"
+        for tel_id in (1, 2, 4):
+            file.create_table(
+                group, f"tel_{tel_id:03d}", description={"n": tables.Int32Col()}, createparents=True
+            )
+    stream = next(path for path in processed.hand_over.files if path.name.startswith("TEL003"))
+    for events in (processed.dl1, stream):
+        output = tmp_path / "out.h5"
+        words = ["--input", str(events), "--output", str(output)]
+        source = ["--monitoring-source=HDF5MonitoringSource"]
+        source += [f"--HDF5MonitoringSource.input_files={calibration}"]
+        assert step("process", *words, *source) == 105
+        assert "calibration.h5: no calibration coefficients for telescope 3" in capsys.readouterr().err
+        assert not output.exists()
+
+
 def test_arrays_differ_by_kind_place_and_identifier() -> None:
     def telescope(kind: str, x: float) -> Telescope:
         return Telescope(description=kind, position_m=(x, 0.0, 0.0))

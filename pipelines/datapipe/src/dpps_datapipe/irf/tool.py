@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 from astropy import units as u
 from astropy.io import fits
 from ctapipe.core.traits import Unicode
@@ -74,6 +75,10 @@ class CheckedIrfTool(IrfTool):
         point = self._point()
         maker = self.effective_area_maker
         edges = maker.true_energy_bins.to_value(u.TeV), maker.fov_offset_bins.to_value(u.deg)
+        for hdu in self.hdus[1:]:
+            if "EFFAREA" in hdu.columns.names:
+                # Where nothing was thrown ctapipe divides by zero; readers cannot interpolate that.
+                hdu.data["EFFAREA"][:] = np.nan_to_num(hdu.data["EFFAREA"])
         self.hdus.append(statistics_hdu(point, count_showers(selected, *edges), *edges))
         self._describe(point)
 

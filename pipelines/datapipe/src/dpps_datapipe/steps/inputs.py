@@ -25,6 +25,7 @@ __all__ = [
 
 _LAYOUT = "/configuration/instrument/subarray/layout"
 _TRIGGERS = "/dl1/event/subarray/trigger"
+_TELESCOPE_TRIGGERS = "/dl1/event/telescope/trigger"
 _RUNS = "/configuration/simulation/run"
 _COEFFICIENTS = (
     "/dl1/monitoring/telescope/calibration/camera/coefficients",
@@ -53,6 +54,8 @@ class EventFile:
     n_events: int
     #: By identifier.
     telescopes: Mapping[int, Telescope]
+    #: Identifiers of those that took events.
+    active: frozenset[int]
     simulated: bool
     #: Site and program settings that files of one production share.
     production: tuple[str, ...]
@@ -119,6 +122,13 @@ def _production(file: Any) -> tuple[str, ...]:
     return tuple(f"{name}={_text(runs.col(name)[0])}" for name in names)
 
 
+def _active(file: Any, telescopes: Mapping[int, Telescope]) -> frozenset[int]:
+    """Telescopes in the table of their triggers; all of them where there is none."""
+    if _TELESCOPE_TRIGGERS not in file.root:
+        return frozenset(telescopes)
+    return frozenset(int(tel_id) for tel_id in set(file.root[_TELESCOPE_TRIGGERS].col("tel_id").tolist()))
+
+
 def _read(path: Path, file: Any) -> EventFile:
     if _LAYOUT not in file.root:
         raise MissingInput(
@@ -137,6 +147,7 @@ def _read(path: Path, file: Any) -> EventFile:
         path=path,
         n_events=int(n_events),
         telescopes=telescopes,
+        active=_active(file, telescopes),
         simulated=_RUNS in file.root,
         production=_production(file),
     )

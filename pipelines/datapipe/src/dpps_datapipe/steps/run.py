@@ -133,7 +133,7 @@ def _check_before(step: Step, named: NamedFiles) -> None:
         for events in tables:
             check_models(events, named.models)
     if "--HDF5MonitoringSource.input_files" in step.files and named.files:
-        telescopes = {tel_id for events in tables for tel_id in events.telescopes}
+        telescopes = {tel_id for events in tables for tel_id in events.active}
         for path in named.events:
             telescopes |= set() if _is_table_file(path) else _staged_telescopes(path)
         check_calibration(named.files[0], telescopes)
