@@ -85,11 +85,13 @@ class ShowerCounts:
         thrown : ThrownShower
             The shower.
         """
-        cores = np.column_stack([thrown.kinematics.cores, np.zeros(len(thrown.kinematics.cores))])
-        direction = np.array(thrown.kinematics.direction)
-        distance = np.linalg.norm(np.cross(cores, direction), axis=1)
-        energy = np.full(len(distance), thrown.kinematics.energy_tev)
-        self._counts += np.histogram2d(energy, distance, bins=(self._energy, self._core))[0]
+        x, y, _ = thrown.kinematics.direction
+        cores = thrown.kinematics.cores
+        along = cores[:, 0] * x + cores[:, 1] * y
+        distance = np.sqrt(np.maximum((cores**2).sum(axis=1) - along**2, 0.0))
+        row = int(np.searchsorted(self._energy, thrown.kinematics.energy_tev, side="right")) - 1
+        columns = np.searchsorted(self._core, distance, side="right") - 1
+        np.add.at(self._counts[row], np.minimum(columns, CORE_BINS - 1), 1)
 
     def distribution(self, obs_id: int) -> SimulatedShowerDistribution:
         """Give the table.

@@ -15,7 +15,13 @@ from dpps_simpipe.showers.interactions import (
     scattered,
 )
 from dpps_simpipe.showers.stack import ELECTRON, PHOTON, POSITRON, Particle, Stack, push
-from dpps_simpipe.showers.world import World, depth_length, on_energy_grid, useless
+from dpps_simpipe.showers.world import (
+    World,
+    depth_length,
+    on_energy_grid,
+    place_on_energy_grid,
+    useless,
+)
 
 __all__ = ["add_electromagnetic", "convert_photon", "follow_electron", "follow_photon"]
 
@@ -23,6 +29,8 @@ __all__ = ["add_electromagnetic", "convert_photon", "follow_electron", "follow_p
 #: scale and the light comes from one point.
 LONGEST_DEPTH = 0.04 * RADIATION_LENGTH
 LONGEST_STEP = 150.0
+#: Longest step of an electron whose light misses all telescopes.
+UNSEEN_DEPTH = 0.08 * RADIATION_LENGTH
 
 
 @compiled
@@ -89,9 +97,11 @@ def follow_electron(particle: Particle, world: World, stack: Stack, hits: Hits, 
     """Follow an electron or positron step by step until it is useless; photons go on the stack."""
     kind, energy, x, y, z, ux, uy, uz, time, weight = particle
     charge = -1.0 if kind == ELECTRON else 1.0
+    longest = LONGEST_DEPTH
     while not useless(world, energy, z, uz):
-        rate = on_energy_grid(world.physics, world.physics.bremsstrahlung, energy)
-        depth = LONGEST_DEPTH
+        place = place_on_energy_grid(world.physics, energy)
+        rate = interpolated(world.physics.bremsstrahlung, 1.0, place)
+        depth = longest
         radiates = False
         if rate > 0.0:
             to_photon = -math.log(1.0 - random.random()) / rate
@@ -105,16 +115,17 @@ def follow_electron(particle: Particle, world: World, stack: Stack, hits: Hits, 
         beta_squared = 1.0 - ratio * ratio
         ux, uy, uz = scattered((ux, uy, uz), energy * beta_squared, max(depth, 1e-4), random)
         ux, uy, uz = bent((ux, uy, uz), world.field, length, energy, charge)
-        lost = depth * on_energy_grid(world.physics, world.physics.energy_loss, energy)
+        lost = depth * interpolated(world.physics.energy_loss, 1.0, place)
         part = random.random()
         there = max(energy - part * lost, ELECTRON_MASS * 1.01)
         ratio_there = ELECTRON_MASS / there
         velocity = SPEED_OF_LIGHT * math.sqrt(beta_squared)
         way = part * length
-        emit(
+        is_seen = emit(
             (x + ux * way, y + uy * way, z + uz * way), (ux, uy, uz), time + way / velocity,
             length, 1.0 - ratio_there * ratio_there, weight, world.air, world.targets, hits, random,
         )  # fmt: skip
+        longest = LONGEST_DEPTH if is_seen else UNSEEN_DEPTH
         record_depth(z, depth, weight, world.air, world.targets.observation_level, hits)
         x, y, z, time = x + ux * length, y + uy * length, z + uz * length, time + length / velocity
         energy -= lost

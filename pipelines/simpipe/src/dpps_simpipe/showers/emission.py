@@ -161,7 +161,7 @@ def emit(
     targets: Targets,
     hits: Hits,
     random: Generator,
-) -> None:
+) -> bool:
     """Give the telescopes the light of a piece of track, emitted at one point of it.
 
     Parameters
@@ -185,6 +185,11 @@ def emit(
     random : Generator
         Source of randomness.
 
+    Returns
+    -------
+    bool
+        Whether some telescope might have been met.
+
     Notes
     -----
     A photon is emitted at angle θ, cos θ = 1/(βn), at a uniform azimuth. In the plane through a telescope
@@ -195,11 +200,11 @@ def emit(
     refraction = 1.0 + interpolated(air.refractivity, air.step, altitude)
     cos_squared = 1.0 / (beta_squared * refraction * refraction)
     if cos_squared >= 1.0:
-        return
+        return False
     sin_squared = 1.0 - cos_squared
     tangent = math.sqrt(sin_squared / cos_squared)
     if _misses_all(place, direction, tangent, targets.cover):
-        return
+        return False
     for index in range(len(targets.radius)):
         dx = targets.position[index, 0] - place[0]
         dy = targets.position[index, 1] - place[1]
@@ -232,6 +237,7 @@ def emit(
                 number, index, place, direction, time, offset, across, along, ring, arc, tangent,
                 altitude, air, targets, hits, random,
             )  # fmt: skip
+    return True
 
 
 @compiled

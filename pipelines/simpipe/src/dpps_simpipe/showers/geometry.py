@@ -7,7 +7,7 @@ from numpy.random import Generator
 from dpps_simpipe.atmosphere.profile import Air
 from dpps_simpipe.compiled import compiled
 
-__all__ = ["altitude_of", "azimuth", "bent", "interpolated", "turned"]
+__all__ = ["altitude_of", "azimuth", "bent", "interpolated", "nudged", "turned"]
 
 
 @compiled
@@ -21,6 +21,23 @@ def turned(ux: float, uy: float, uz: float, theta: float, phi: float) -> tuple[f
     vx = ux * cosine + (a * ux * uz - b * uy) / transverse
     vy = uy * cosine + (a * uy * uz + b * ux) / transverse
     vz = uz * cosine - a * transverse
+    scale = 1.0 / math.sqrt(vx * vx + vy * vy + vz * vz)
+    return vx * scale, vy * scale, vz * scale
+
+
+@compiled
+def nudged(direction: tuple[float, float, float], a: float, b: float) -> tuple[float, float, float]:
+    """Turn a unit vector by small angles a and b along two directions perpendicular to it.
+
+    The perpendicular directions need no root (T. Duff et al., J. Comput. Graph. Tech. 6 (2017) 1).
+    """
+    ux, uy, uz = direction
+    sign = math.copysign(1.0, uz)
+    c = -1.0 / (sign + uz)
+    d = ux * uy * c
+    vx = ux + a * (1.0 + sign * ux * ux * c) + b * d
+    vy = uy + a * sign * d + b * (sign + uy * uy * c)
+    vz = uz - a * sign * ux - b * uy
     scale = 1.0 / math.sqrt(vx * vx + vy * vy + vz * vz)
     return vx * scale, vy * scale, vz * scale
 

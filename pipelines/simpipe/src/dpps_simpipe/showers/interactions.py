@@ -6,7 +6,7 @@ from numpy.random import Generator
 
 from dpps_simpipe.compiled import compiled
 from dpps_simpipe.showers.constants import ELECTRON_MASS
-from dpps_simpipe.showers.geometry import azimuth, turned
+from dpps_simpipe.showers.geometry import azimuth, nudged, turned
 
 __all__ = ["bremsstrahlung_photon", "compton_fraction", "pair_fraction", "scattered"]
 
@@ -97,8 +97,8 @@ def scattered(
     characteristic = SCATTERING_STRENGTH * depth / (momentum_beta * momentum_beta)
     border = HARD_FACTOR * characteristic
     logarithm = math.log(max(HARD_FACTOR * SCATTERING_STRENGTH * depth / SCREENING, 10.0)) - 1.0
-    theta = math.sqrt(-characteristic * logarithm * math.log(1.0 - random.random()))
-    ux, uy, uz = turned(direction[0], direction[1], direction[2], theta, azimuth(random))
+    width = math.sqrt(0.5 * characteristic * logarithm)
+    ux, uy, uz = nudged(direction, width * random.standard_normal(), width * random.standard_normal())
     if random.random() * HARD_FACTOR < 1.0:
         limit = min(NUCLEAR_LIMIT / momentum_beta, 1.5)
         if limit * limit > border:

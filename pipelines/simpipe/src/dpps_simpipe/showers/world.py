@@ -138,6 +138,12 @@ def depth_length(world: World, z: float, depth: float) -> float:
 
 
 @compiled
+def place_on_energy_grid(physics: Electromagnetic, energy: float) -> float:
+    """Give where an energy in MeV lies on the grid of the tables, in units of its step."""
+    return (math.log(energy) - physics.log_lowest) / physics.log_step
+
+
+@compiled
 def on_energy_grid(physics: Electromagnetic, table, energy: float) -> float:  # type: ignore[no-untyped-def] # numba types the array
     """Interpolate a table of the electromagnetic physics."""
     return interpolated(table, physics.log_step, math.log(energy) - physics.log_lowest)
