@@ -10,7 +10,7 @@ import click
 from dpps.cli.output import confirm, emit_json, emit_table, json_option, state_folder, state_option, visible
 
 if TYPE_CHECKING:
-    from dpps.data.quarantine import QuarantinedFile
+    from dpps.data.quarantine_reasons import QuarantinedFile
     from dpps.domain.principals import Principal
 
 __all__ = ["quarantine"]
@@ -32,7 +32,7 @@ def quarantine() -> None:
 @state_option
 def list_files(handover: Path | None, as_json: bool) -> None:
     """List the quarantined files of a hand-over folder."""
-    from dpps.data.quarantine import list_quarantined
+    from dpps.data.quarantine_reasons import list_quarantined
 
     principal, root = _who_and_where(handover)
     rows = [_row(one) for one in list_quarantined(principal, root)]
@@ -49,7 +49,7 @@ def list_files(handover: Path | None, as_json: bool) -> None:
 @state_option
 def show(file: str, handover: Path | None, as_json: bool) -> None:
     """Say everything about one quarantined FILE: where it lies, or where it was handed over."""
-    from dpps.data.quarantine import find_quarantined
+    from dpps.data.quarantine_reasons import find_quarantined
 
     principal, root = _who_and_where(handover)
     row = _row(find_quarantined(principal, root, file))
@@ -70,7 +70,8 @@ def show(file: str, handover: Path | None, as_json: bool) -> None:
 @state_option
 def release(file: str, handover: Path | None, discard: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Give a mended FILE back to its place, with its trigger: the next pass tries it again."""
-    from dpps.data.quarantine import discard_quarantined, find_quarantined, release_quarantined
+    from dpps.data.quarantine_reasons import find_quarantined
+    from dpps.data.quarantine_release import discard_quarantined, release_quarantined
 
     principal, root = _who_and_where(handover)
     found = find_quarantined(principal, root, file)

@@ -15,7 +15,7 @@ from dpps.data.ingest.refusals import RefusedFiles
 from dpps.data.ingest.values import IngestedFile, IngestOutcome, IngestSettings
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, FileInspector, Storage
-from dpps.data.quarantine import list_quarantined
+from dpps.data.quarantine_reasons import list_quarantined
 from dpps.domain.errors import DppsError, StorageFull, Unavailable
 from dpps.domain.principals import Principal
 from dpps.services.ingest.metrics import IngestMetrics

@@ -14,13 +14,9 @@ from hypothesis import strategies as st
 from dpps.cli.main import run
 from dpps.data.handover import HandedFile, find_handed, trigger_of
 from dpps.data.ingest.values import IngestOutcome
-from dpps.data.quarantine import (
-    discard_quarantined,
-    find_quarantined,
-    list_quarantined,
-    quarantine_file,
-    release_quarantined,
-)
+from dpps.data.quarantine import quarantine_file
+from dpps.data.quarantine_reasons import find_quarantined, list_quarantined
+from dpps.data.quarantine_release import discard_quarantined, release_quarantined
 from dpps.domain.errors import Conflict, DamagedFile, NotAuthorized, NotFound
 from dpps.domain.principals import Principal, Role
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
@@ -34,6 +30,10 @@ NOW = datetime(2026, 2, 14, 22, tzinfo=UTC)
 
 def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+def refuse_links(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, "no links")
 
 
 def damaged_raw(archive: Archive) -> Path:
@@ -253,10 +253,7 @@ def test_a_file_system_without_hard_links_is_released_to_as_well(
     path = damaged_raw(archive)
     archive.ingest()
 
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EOPNOTSUPP, "no links")
-
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse_links)
     if taken:
         path.write_bytes(b"handed over since")
         with pytest.raises(Conflict):
@@ -268,23 +265,86 @@ def test_a_file_system_without_hard_links_is_released_to_as_well(
         assert not (archive.handover / INVALID).exists()
 
 
+@pytest.mark.parametrize("without_links", [False, True])
 @pytest.mark.parametrize("step", ["symlink_to", "unlink"])
 def test_a_release_that_was_killed_between_its_steps_leaves_one_file_in_the_end(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch, step: str
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, step: str, without_links: bool
 ) -> None:
     path = damaged_raw(archive)
     archive.ingest()
+    if without_links:
+        monkeypatch.setattr(os, "link", refuse_links)
     with monkeypatch.context() as killed:
         killed.setattr(Path, step, interrupt)
         with pytest.raises(KeyboardInterrupt):
             release_quarantined(archive.principal, archive.handover, RAW)
     place = archive.handover / INVALID
-    assert path.samefile(place)
-    archive.ingest()  # where its trigger is there already it goes back, being as it was
-    release_quarantined(archive.principal, archive.handover, RAW)
+    assert path.exists()
+    assert archive.ingest() == [], "nobody has announced it yet"
+    release_quarantined(archive.principal, archive.handover, INVALID)
     assert path.exists()
     assert trigger_of(path).is_symlink()
     assert list(place.parent.iterdir()) == []
+
+
+def test_an_ingest_beside_a_release_does_not_lose_the_file(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = damaged_raw(archive)
+    content = path.read_bytes()
+    archive.ingest()
+    link = Path.symlink_to
+
+    def announce_and_ingest(*arguments: Any) -> None:
+        link(*arguments)
+        monkeypatch.setattr(Path, "symlink_to", link)
+        archive.ingest()
+
+    monkeypatch.setattr(Path, "symlink_to", announce_and_ingest)
+    release_quarantined(archive.principal, archive.handover, RAW)
+    (again,) = list_quarantined(archive.principal, archive.handover)
+    assert again.path.read_bytes() == content
+    assert trigger_of(again.path).is_symlink()
+    assert again.code == "file-damaged"
+
+
+def test_a_killed_release_does_not_announce_what_is_being_written_there_since(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = damaged_raw(archive)
+    archive.ingest()
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "symlink_to", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            release_quarantined(archive.principal, archive.handover, RAW)
+    (listed,) = list_quarantined(archive.principal, archive.handover)
+    assert listed.path == path
+    path.write_bytes(b"the telescope writes it anew")
+    with pytest.raises(NotFound):
+        release_quarantined(archive.principal, archive.handover, RAW)
+    assert not trigger_of(path).is_symlink()
+
+
+def test_a_place_that_is_announced_is_not_released_to(archive: Archive) -> None:
+    path = damaged_raw(archive)
+    archive.ingest()
+    announce(path)
+    with pytest.raises(Conflict):
+        release_quarantined(archive.principal, archive.handover, RAW)
+    assert (archive.handover / INVALID).exists()
+    assert not path.exists()
+
+
+def test_a_half_released_file_can_be_discarded(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = damaged_raw(archive)
+    archive.ingest()
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "symlink_to", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            release_quarantined(archive.principal, archive.handover, RAW)
+    discard_quarantined(archive.principal, archive.handover, RAW)
+    assert [one for one in archive.handover.rglob("*") if not one.is_dir()] == []
+    assert not path.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named_and_the_file_waits(
