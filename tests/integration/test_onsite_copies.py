@@ -52,17 +52,31 @@ def test_the_end_of_a_rule_does_not_take_the_copy_with_it(running_system: Runnin
     client = connect_account(running_system.folder, "root")
     root = running_system.folder.storage("CTAO-NORTH")
     folder = f"/ctao/acada/DL0/test-{uuid.uuid4().hex}"
-    kept_name, freed_name = f"{folder}/kept.dat", f"{folder}/freed.dat"
+    kept_name, pushed_name = f"{folder}/kept.dat", f"{folder}/pushed.dat"
     kept = _write_and_register(client, root, kept_name, b"the only copy")
-    freed = _write_and_register(client, root, freed_name, b"a copy of many")
+    pushed = _write_and_register(client, root, pushed_name, b"nobody knows of another one")
     (rule,) = client.add_replication_rule([{"scope": "acada", "name": kept_name}], 1, "CTAO-NORTH")
     client.update_replication_rule(rule, {"lifetime": -1})
     _wait_for(lambda: not list(client.list_did_rules("acada", kept_name)), "the rule is over")
-    client.set_tombstone([{"scope": "acada", "name": freed_name, "rse": "CTAO-NORTH"}])
-    _wait_for(lambda: not freed.exists(), "the released copy is deleted")
-    assert kept.read_bytes() == b"the only copy"
-    (replicas,) = client.list_replicas([{"scope": "acada", "name": kept_name}])
-    assert replicas["states"] == {"CTAO-NORTH": "AVAILABLE"}
+    client.set_tombstone([{"scope": "acada", "name": pushed_name, "rse": "CTAO-NORTH"}])
+    url = running_system.instance.database(running_system.folder, "rucio").replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as database:
+        _wait_for(
+            lambda: _row(database, pushed_name) == ("A", None), "the copy that nobody released is given back"
+        )
+    assert (kept.read_bytes(), pushed.read_bytes()) == (b"the only copy", b"nobody knows of another one")
+    for name in (kept_name, pushed_name):
+        (replicas,) = client.list_replicas([{"scope": "acada", "name": name}])
+        assert replicas["states"] == {"CTAO-NORTH": "AVAILABLE"}
+
+
+def _row(database: psycopg.Connection[Any], name: str) -> tuple[Any, ...] | None:
+    """Return state and tombstone of an on-site copy in the catalogue."""
+    return database.execute(
+        "SELECT r.state, r.tombstone FROM replicas r JOIN rses ON rses.id = r.rse_id"
+        " WHERE r.scope = 'acada' AND r.name = %s AND rses.rse = 'CTAO-NORTH'",
+        [name],
+    ).fetchone()
 
 
 def test_a_released_copy_goes_only_while_the_proof_of_the_others_stands(
@@ -97,12 +111,7 @@ def test_a_released_copy_goes_only_while_the_proof_of_the_others_stands(
         client.set_tombstone([{"scope": "acada", "name": lfn.name, "rse": "CTAO-NORTH"}])
 
     def is_given_back() -> bool:
-        row = database.execute(
-            "SELECT r.state, r.tombstone FROM replicas r JOIN rses ON rses.id = r.rse_id"
-            " WHERE r.scope = 'acada' AND r.name = %s AND rses.rse = 'CTAO-NORTH'",
-            [lfn.name],
-        ).fetchone()
-        return row == ("A", None) and not parts.releases.of([release.key])
+        return _row(database, lfn.name) == ("A", None) and not parts.releases.of([release.key])
 
     url = running_system.instance.database(folder, "rucio").replace("+psycopg", "")
     with closing(parts), psycopg.connect(url, autocommit=True) as database:

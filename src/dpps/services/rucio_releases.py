@@ -2,7 +2,8 @@
 
 Rucio's reaper lists copies to delete, marks them, and deletes them. Here the list passes a gate: copies whose
 proof has lapsed since their release get back the state that they had, with nothing left that would have them
-deleted. What the gate has no opinion of is Rucio's own: temporary files, incomplete and bad copies.
+deleted. So does a copy of the archive that nobody released: whoever made it deletable has proven nothing.
+Temporary files, incomplete and bad copies, and the scopes of others are Rucio's own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dpps.data.preservation.releasing import GateVerdict
 from dpps.data.temporary import TEMPORARY_SCOPE
 from dpps.domain.errors import DppsError, InvalidInput
 from dpps.domain.names import Lfn
+from dpps.services.rucio_policy.decisions import WRITERS
 
 __all__ = ["guard_releases", "stay", "those_that_go"]
 
@@ -25,6 +27,9 @@ _log = structlog.get_logger(__name__)
 _MAY_BE_RELEASED: Final = ("AVAILABLE", "BEING_DELETED")
 """Rucio's names of the states that a released copy can have when it is listed."""
 _STAYS: Final = "a released copy stays: the proof of the others has lapsed"
+_NOT_RELEASED: Final = "a copy stays: it was made deletable, and preservation has not released it"
+_ARCHIVE: Final = frozenset(WRITERS) - {TEMPORARY_SCOPE}
+"""Scopes of which no copy on site goes without a release."""
 
 
 def guard_releases(guard: DeletionGuard) -> None:
@@ -64,22 +69,37 @@ def those_that_go(
         Gets the copies that stay. Those that can neither go nor be given back now keep their mark: Rucio
         lists them again a minute later.
     """
-    asked = {row["name"]: lfn for row in rows if (lfn := _released_name(row)) is not None}
+    asked = {row["name"]: lfn for row in rows if (lfn := _archived_name(row)) is not None}
     try:
         guard.prepare()
         verdicts = guard.gate.verdicts(rse, list(asked.values()))
     except DppsError as failure:
         _log.warning("deletion waits", rse=rse, copies=len(asked), reason=failure.message)
         return [row for row in rows if row["name"] not in asked]
-    of_row = {name: verdicts[lfn] for name, lfn in asked.items()}
+    of_row = {
+        row["name"]: _decided(guard, rse, row, verdicts[asked[row["name"]]])
+        for row in rows
+        if row["name"] in asked
+    }
     staying = [row for row in rows if of_row.get(row["name"]) is GateVerdict.STAYS]
     if staying:
         give_back(staying)
         for row in staying:
-            _log.warning(_STAYS, lfn=row["name"], rse=rse)
+            unknown = verdicts[asked[row["name"]]] is GateVerdict.UNKNOWN
+            _log.warning(_NOT_RELEASED if unknown else _STAYS, lfn=row["name"], rse=rse)
         _withdraw(guard, rse, [asked[row["name"]] for row in staying])
     kept = (GateVerdict.STAYS, GateVerdict.WAITS)
     return [row for row in rows if of_row.get(row["name"]) not in kept]
+
+
+def _decided(guard: DeletionGuard, rse: str, row: Mapping[str, Any], verdict: GateVerdict) -> GateVerdict:
+    """Return what becomes of a copy, also of one that nobody released."""
+    if verdict is not GateVerdict.UNKNOWN:
+        return verdict
+    if row["state"].name == "AVAILABLE":
+        return GateVerdict.STAYS
+    # It may have been incomplete or bad before it was marked, and its bytes may be gone.
+    return guard.gate.abandoned(rse, Lfn(row["name"]), row["bytes"])
 
 
 def _withdraw(guard: DeletionGuard, rse: str, lfns: Sequence[Lfn]) -> None:
@@ -89,8 +109,8 @@ def _withdraw(guard: DeletionGuard, rse: str, lfns: Sequence[Lfn]) -> None:
         _log.warning("a withdrawal was not noted", rse=rse, copies=len(lfns), reason=failure.message)
 
 
-def _released_name(row: Mapping[str, Any]) -> Lfn | None:
-    """Return the name of a file whose copy may have been released; None for what is Rucio's own.
+def _archived_name(row: Mapping[str, Any]) -> Lfn | None:
+    """Return the name of a file whose copy goes only when it was released; None for what is Rucio's own.
 
     Incomplete and bad copies are never released; what is marked was marked before, in a pass that broke off.
     """
@@ -100,7 +120,7 @@ def _released_name(row: Mapping[str, Any]) -> Lfn | None:
         lfn = Lfn(row["name"])
     except InvalidInput:
         return None  # a name that others gave
-    return None if lfn.scope == TEMPORARY_SCOPE else lfn
+    return lfn if lfn.scope in _ARCHIVE else None
 
 
 def stay(rse_id: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -69,9 +69,13 @@ def test_a_release_that_stands_lets_the_copy_go(world: World) -> None:
     assert world.verdict() is GateVerdict.GOES
 
 
-def test_what_nobody_released_is_not_the_gates(world: World) -> None:
+def test_what_nobody_released_is_told_apart(world: World) -> None:
     world.releases.forget([CopyKey(_LFN, _ONSITE)])
     assert world.verdict() is GateVerdict.UNKNOWN
+    assert world.gate().abandoned(_ONSITE, _LFN, 3) is GateVerdict.STAYS
+    assert world.gate().abandoned(_ONSITE, _LFN, 4) is GateVerdict.WAITS
+    del world.storage.files[f"memory://{_ONSITE}{_LFN}"]
+    assert world.gate().abandoned(_ONSITE, _LFN, 3) is GateVerdict.GOES
 
 
 @pytest.mark.parametrize("outcome", [one for one in CopyOutcome if one is not CopyOutcome.INTACT])

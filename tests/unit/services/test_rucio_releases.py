@@ -31,6 +31,10 @@ class _Gate:
         self.asked += [lfn.name for lfn in lfns]
         return {lfn: GateVerdict(lfn.basename) for lfn in lfns}
 
+    def abandoned(self, _rse: str, lfn: Lfn, size_bytes: int) -> GateVerdict:
+        assert size_bytes == 3
+        return GateVerdict(lfn.parent.rpartition("/")[2])
+
     def withdraw(self, _rse: str, lfns: Sequence[Lfn]) -> None:
         self.withdrawn += [lfn.name for lfn in lfns]
         raise Unavailable("the database has gone away")
@@ -46,9 +50,17 @@ def test_copies_go_stay_or_wait_as_the_gate_says() -> None:
     given_back: list[Mapping[str, Any]] = []
     gate = _Gate()
     going = those_that_go(_guard(gate), "A", rows, given_back.extend)
-    assert [row["name"] for row in going] == ["/ctao/acada/unknown", "/ctao/acada/goes"]
-    assert [row["name"] for row in given_back] == ["/ctao/acada/stays", "/ctao/acada/x/stays"]
-    assert gate.withdrawn == ["/ctao/acada/stays", "/ctao/acada/x/stays"]
+    assert [row["name"] for row in going] == ["/ctao/acada/goes"]
+    staying = ["/ctao/acada/unknown", "/ctao/acada/stays", "/ctao/acada/x/stays"]
+    assert [row["name"] for row in given_back] == staying
+    assert gate.withdrawn == staying
+
+
+def test_of_an_unreleased_copy_whose_deletion_broke_off_the_bytes_decide() -> None:
+    rows = [_row(f"/ctao/dpps/{word}/unknown", "BEING_DELETED") for word in ("goes", "stays", "waits")]
+    given_back: list[Mapping[str, Any]] = []
+    going = those_that_go(_guard(_Gate()), "A", rows, given_back.extend)
+    assert (going, given_back) == ([rows[0]], [rows[1]])
 
 
 def test_what_cannot_have_been_released_is_left_to_rucio() -> None:
@@ -56,6 +68,7 @@ def test_what_cannot_have_been_released_is_left_to_rucio() -> None:
         _row("/ctao/acada/a/stays", "BAD"),
         _row("/ctao/acada/b/stays", "UNAVAILABLE"),
         _row("/ctao/tmp/stays"),
+        _row("/ctao/jane/stays"),
         _row("no LFN of ours"),
     ]
     gate, given_back = _Gate(), list[Mapping[str, Any]]()

@@ -78,7 +78,7 @@ class GateVerdict(StrEnum):
     """What may become of a copy that is about to be deleted."""
 
     UNKNOWN = "unknown"
-    """Nobody released it: the gate has no opinion."""
+    """Nobody noted a release of it."""
     GOES = "goes"
     """Its release stands, or there is nothing left to take back."""
     STAYS = "stays"
@@ -112,6 +112,10 @@ class ReleaseGate:
             found[key.lfn] = GateVerdict.GOES if stands and release.relied_on else self._lapsed(release)
         return found
 
+    def abandoned(self, rse: str, lfn: Lfn, size_bytes: int) -> GateVerdict:
+        """Decide about a copy that nobody released, and whose deletion began and broke off."""
+        return _WITHOUT_PROOF[self._look(rse, lfn, size_bytes)]
+
     def withdraw(self, rse: str, lfns: Sequence[Lfn]) -> None:
         """Forget that copies were released which are available again; preservation judges them anew."""
         keys = [CopyKey(lfn, rse) for lfn in lfns]
@@ -123,21 +127,21 @@ class ReleaseGate:
         one = known.get(CopyKey(release.lfn, rse))
         if one is None or one.released_at is not None or not self.reader.proves(one, release.content):
             return False
-        return self._look(release, rse) is _Sight.WHOLE
+        return self._look(rse, release.lfn, release.content.size_bytes) is _Sight.WHOLE
 
     def _lapsed(self, release: Release) -> GateVerdict:
-        return _WITHOUT_PROOF[self._look(release, release.rse)]
+        return self.abandoned(release.rse, release.lfn, release.content.size_bytes)
 
-    def _look(self, release: Release, rse: str) -> _Sight:
+    def _look(self, rse: str, lfn: Lfn, wanted_bytes: int) -> _Sight:
         if rse not in self.url_prefixes:
             return _Sight.UNCLEAR
         try:
-            size_bytes = self.reader.storage.size_bytes(self.url_prefixes[rse] + release.lfn.name)
+            size_bytes = self.reader.storage.size_bytes(self.url_prefixes[rse] + lfn.name)
         except DppsError:
             return _Sight.UNCLEAR
         if size_bytes is None:
             return _Sight.GONE
-        return _Sight.WHOLE if size_bytes == release.content.size_bytes else _Sight.UNCLEAR
+        return _Sight.WHOLE if size_bytes == wanted_bytes else _Sight.UNCLEAR
 
 
 class _Sight(Enum):

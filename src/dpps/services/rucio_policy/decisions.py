@@ -100,6 +100,8 @@ class Wish:
     """Whether a rule is made that nobody may remove."""
     endless: bool = False
     """Whether something is made to stay without limit of time."""
+    purges: bool = False
+    """Whether a rule is made that has its copies deleted at its end."""
     rule: RuleFacts | None = None
     """The rule to be changed, where it exists."""
 
@@ -158,6 +160,9 @@ def _detach(asker: Asker, wish: Wish) -> bool | None:
 
 
 def _add_rule(asker: Asker, wish: Wish) -> bool | None:
+    # Copies of the archive go when they are released, and the end of a rule is no release.
+    if wish.purges and any(scope in WRITERS and scope != TEMPORARY_SCOPE for scope in wish.scopes):
+        return False
     if PRESERVER in asker.attributes:
         return True
     if wish.locked:

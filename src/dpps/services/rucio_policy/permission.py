@@ -72,6 +72,7 @@ def _wish(action: str, kwargs: Mapping[str, Any], session: Session) -> Wish:
             accounts=(_name(kwargs.get("account")),),
             locked=bool(kwargs.get("locked")),
             endless=kwargs.get("lifetime") is None,
+            purges=bool(kwargs.get("purge_replicas")),
         )
     named = kwargs.get("dids") if action == "add_dids" else [kwargs]
     return _naming_wish(action, kwargs, [one for one in named or [] if isinstance(one, Mapping)])

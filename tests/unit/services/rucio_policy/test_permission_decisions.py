@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +86,14 @@ def test_rules_are_made_for_oneself_unlocked_and_where_one_may_write() -> None:
     locked = Wish(action="add_rule", scopes=("dpps",), accounts=("production",), locked=True)
     assert decide(_PRODUCTION, locked) is False
     assert decide(_asker(PRESERVER), locked) is True
+
+
+@pytest.mark.parametrize("asker", [_PRODUCTION, _asker(PRESERVER)])
+def test_the_end_of_a_rule_deletes_copies_of_temporary_files_only(asker: Asker) -> None:
+    wish = Wish(action="add_rule", scopes=("dpps",), accounts=("production",), purges=True)
+    assert decide(asker, wish) is False
+    assert decide(asker, replace(wish, scopes=("tmp", "dpps"))) is False
+    assert decide(asker, replace(wish, scopes=("tmp",))) is True
 
 
 def test_temporary_rules_have_an_end() -> None:
