@@ -197,14 +197,19 @@ def test_showers_become_an_event_list_with_an_index(
     assert names == {"events.dl3.fits.gz", "obs-index.fits.gz", "hdu-index.fits.gz"}
 
 
-@pytest.fixture(scope="module")
-def streams(tmp_path_factory: pytest.TempPathFactory, search_path: str) -> list[Path]:
-    """Toy streams of four telescopes."""
-    command = [str(PROGRAMS / "dpps-simpipe-toy"), "--events", "3", "--seed", "31", "--json"]
-    folder = tmp_path_factory.mktemp("streams")
+def _toy_streams(folder: Path, seed: int) -> list[Path]:
+    """Make toy streams of four telescopes."""
+    command = [str(PROGRAMS / "dpps-simpipe-toy"), "--events", "3", "--seed", str(seed), "--json"]
     done = subprocess.run([*command, "--output", str(folder)], capture_output=True, text=True, check=True)
     files = [Path(name) for name in json.loads(done.stdout)["files"]]
     return [path for path in files if path.name.startswith("TEL")]
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory: pytest.TempPathFactory, search_path: str) -> list[Path]:
+    """Streams of two telescopes of one observation block."""
+    assert search_path
+    return _toy_streams(tmp_path_factory.mktemp("streams"), seed=31)[:2]
 
 
 @pytest.mark.verifies_usecase("UC-130-1.2")
@@ -245,13 +250,27 @@ def test_stream_of_one_telescope_becomes_showers(
     assert run.path("dl2").read_bytes().startswith(b"\x89HDF")
 
 
+def test_files_are_processed_in_one_process(streams: list[Path], tmp_path: Path, search_path: str) -> None:
+    order = {
+        "input_files": [cwl_file(path) for path in streams],
+        "processing_config": _configuration("process_events"),
+        "level": "dl1",
+        "write_parameters": True,
+        "write_showers": False,
+    }
+    run = _done(run_cwl(WORKFLOWS / "tools" / "process_files.cwl", order, tmp_path, search_path))
+    assert len(run.outputs["products"]) == len(run.outputs["provenance_logs"]) == len(streams)
+    names = {entry["basename"].partition(".")[0] for entry in run.outputs["products"]}
+    assert names == {path.name.partition(".")[0] for path in streams}
+
+
 def test_telescope_without_calibration_is_named(
     streams: list[Path], tmp_path: Path, search_path: str
 ) -> None:
     calibration = tmp_path / "TEL001_camera_calibration.h5"
     calibration.write_bytes(b"")
     order = {
-        "streams": [cwl_file(path) for path in streams[:2]],
+        "streams": [cwl_file(path) for path in streams],
         "camera_calibration_files": [cwl_file(calibration)],
     }
     document = WORKFLOWS / "workflows" / "process_observation_block.cwl"
@@ -261,15 +280,44 @@ def test_telescope_without_calibration_is_named(
 
 
 @pytest.mark.verifies_usecase("UC-130-1.8")
-def test_many_files_become_one(synthetic: Path, tmp_path: Path, search_path: str) -> None:
-    names = ["gamma.train.h5", "proton.train.h5"]
+@pytest.mark.verifies_usecase("UC-130-1.2.1")
+def test_many_files_become_one(streams: list[Path], tmp_path: Path, search_path: str) -> None:
+    files = [streams[0], _toy_streams(tmp_path / "toy", seed=32)[0]]
     order = {
-        "input_files": [cwl_file(synthetic / name) for name in names],
+        "input_files": [cwl_file(path) for path in files],
         "output_filename": "merged.h5",
+        "processing_config": _configuration("process_events"),
     }
-    run = _done(run_cwl(WORKFLOWS / "tools" / "merge.cwl", order, tmp_path, search_path))
-    (record,) = _records(run.path("provenance_log"))
-    assert {Path(entry["url"]).name for entry in record["input"]} >= set(names)
+    document = WORKFLOWS / "workflows" / "process_dl0_dl1_multiple.cwl"
+    run = _done(run_cwl(document, order, tmp_path / "run", search_path))
+    assert len(run.outputs["intermediate_provenance_log"]) == len(files)
+    (record,) = _records(run.path("merge_provenance_log"))
+    assert len({entry["sha256"] for entry in record["input"]}) >= len(files)
+    assert run.path("merged_output").read_bytes().startswith(b"\x89HDF")
+
+
+@pytest.mark.verifies_usecase("UC-130-1.6")
+def test_response_of_an_event_type(synthetic: Path, tmp_path: Path, search_path: str) -> None:
+    def of_type(configuration: Path) -> dict[str, str]:
+        content = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+        query = content["DL2EventPreprocessor"]["DL2EventQualityQuery"]["quality_criteria"]
+        query.append(["three telescopes or more", "HillasReconstructor_telescopes.sum(axis=1) >= 3"])
+        path = tmp_path / configuration.name
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return cwl_file(path)
+
+    simulations = {"gammas": cwl_file(synthetic / "gamma.h5"), "protons": cwl_file(synthetic / "proton.h5")}
+    order = {
+        "event_types": ["three-or-more"],
+        "optimize_configs": [of_type(CONFIGURATIONS / "select_percentiles.yaml")],
+        "irf_configs": [of_type(synthetic / "irf.yaml")],
+        **{f"{name}_{use}": path for name, path in simulations.items() for use in ("optimize", "irf")},
+    }
+    document = WORKFLOWS / "workflows" / "irf_by_event_type.cwl"
+    run = _done(run_cwl(document, order, tmp_path, search_path))
+    (response,) = run.outputs["irfs"]
+    assert response["basename"] == "three-or-more.irf.fits"
+    assert b"EVTYPE  = 'three-or-more'" in Path(response["path"]).read_bytes()
 
 
 def test_unknown_file_name_is_refused(synthetic: Path, tmp_path: Path, search_path: str) -> None:

@@ -280,7 +280,7 @@ def run_step(step: Step, arguments: Sequence[str]) -> None:
         _check_before(step, named)
         _run_tool(step, arguments, named.events)
         _check_after(step, named)
-    except StepError:
+    except BaseException:
         for path in named.outputs:
             if path not in before:
                 path.unlink(missing_ok=True)
