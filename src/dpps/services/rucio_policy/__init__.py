@@ -26,7 +26,7 @@ def get_algorithms() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
 
 
 def pfn2lfn(parsed: Mapping[str, str]) -> tuple[str, str]:
-    """Return name and scope of the file that has a physical name.
+    """Return name and scope of the file that has a physical name; a short path has no scope.
 
     Without it Rucio takes the first folder for the scope and the last component for the name, knows no such
     file, and lets reports of suspicious copies fall.
@@ -37,4 +37,5 @@ def pfn2lfn(parsed: Mapping[str, str]) -> tuple[str, str]:
         ``path``, with slashes at both ends, and ``name``, below the prefix of the storage.
     """
     name = parsed["path"] + parsed["name"]
-    return name, name.split("/")[2]
+    folders = name.split("/")
+    return name, folders[2] if len(folders) > 2 else ""
