@@ -119,6 +119,19 @@ def test_a_dry_run_verifies_and_frees_nothing(archive: Archive, preserve: Preser
     assert archive.catalogue.released == set()
 
 
+def test_a_dry_run_forgets_and_notes_nothing(
+    archive: Archive, freed: Lfn, look: Look, evidence: MemoryEvidence
+) -> None:
+    here = CopyKey(freed, "CTAO-NORTH")
+    archive.catalogue.remove_replica(freed, "CTAO-NORTH")
+    archive.catalogue.set_replica(freed, "FRASCATI", ReplicaState.AVAILABLE)
+    look(dry_run=True)
+    assert here in archive.releases.of([here])
+    assert set(evidence.known([freed])) == {CopyKey(freed, rse) for rse in ("CTAO-NORTH", "CSCS", "PIC")}
+    look()
+    assert archive.releases.of([here]) == {}
+
+
 def test_a_freed_copy_is_waited_for_and_a_file_without_onsite_copy_is_no_subject(
     archive: Archive, lfn: Lfn, look: Look, clock: Clock
 ) -> None:

@@ -15,7 +15,7 @@ from itertools import batched
 from dpps.data.audit.comparing import known_files
 from dpps.data.audit.ports import ExclusiveRight
 from dpps.data.audit.reading import Reader
-from dpps.data.audit.records import CopyEvidence, CopyKey, DatasetState
+from dpps.data.audit.records import DatasetState
 from dpps.data.policy import PreservationPolicy, ProductKind, plan_rules
 from dpps.data.policy.plan import site_of
 from dpps.data.ports import Catalogue, ReplicationRule, RuleState, StorageElement
@@ -28,6 +28,7 @@ from dpps.data.preservation.freeing import (
     proven_sites,
 )
 from dpps.data.preservation.releasing import CopyKeeper, Releases
+from dpps.data.preservation.stock import Stock, take_stock
 from dpps.data.temporary import is_temporary
 from dpps.domain.errors import Unavailable
 from dpps.domain.files import ArchivedFile, ReplicaState
@@ -41,8 +42,6 @@ _REASONS_MAX = 5
 _NOT_DELETED = "storages have not deleted freed copies yet"
 _END_TOLERANCE = timedelta(minutes=1)
 """Ends of rules that differ by less are the same: the catalogue counts from when it made the rule."""
-_DELETION_MAX = timedelta(hours=1)
-"""After which a freed copy that is still there is judged anew: someone may want it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,16 +136,8 @@ class _Look:
     look: DatasetLook
     state: DatasetState | None
     right: ExclusiveRight
-    kinds: dict[str, ProductKind] = field(default_factory=dict)
-    onsite: list[Lfn] = field(default_factory=list)
-    """Files with an on-site copy to judge: nobody was told to delete it, or long ago."""
-    released: set[CopyKey] = field(default_factory=set)
-    """On-site copies that their storages were told to delete, and that are there still."""
-    pending: set[CopyKey] = field(default_factory=set)
-    """Of these, the ones whose deletion is not overdue, and those that were taken back in this look."""
+    stock: Stock = field(default_factory=Stock)
     waits: list[str] = field(default_factory=list)
-    has_surplus: bool = False
-    """Whether some file has more copies off site than the policy demands."""
 
     def run(self) -> None:
         self._take_stock()
@@ -155,7 +146,9 @@ class _Look:
             keepers, superseded = self._ensure(wanted)
             spare = self._spare(keepers)
             lasting = [rule for rule in keepers if rule not in spare]
-            kept = self._kept(lasting) if self.onsite or self.released or superseded or spare else {}
+            kept = (
+                self._kept(lasting) if self.stock.onsite or self.stock.released or superseded or spare else {}
+            )
             self._take_back(kept, complete=not self.look.rules_made)
             self._free(kept, complete=not self.look.rules_made)
             self._end([*superseded, *spare], lasting, kept)
@@ -164,44 +157,22 @@ class _Look:
         self.look.waits_for = "; ".join([*reasons[:_REASONS_MAX], *more])
 
     def _take_stock(self) -> None:
-        """Note which copies there are, for the audit, and of which kinds the files are."""
-        reader, copies, there_somehow = self.work.reader, set[CopyKey](), set[CopyKey]()
-        onsite: list[CopyKey] = []
-        for file in known_files(self.work.catalogue, self.look.dataset):
-            kind = self.work.policy.kind_of(file.metadata)
-            self.kinds.setdefault(kind.name, kind)
-            there = any(one.state is ReplicaState.AVAILABLE for one in file.replicas)
-            elsewhere = [one for one in file.replicas if not one.onsite]
-            self.has_surplus = self.has_surplus or len(elsewhere) > kind.copies
-            if not (there or is_temporary(self.look.dataset) or self._is_over(kind)):
-                self.look.without_copy.append(file.lfn)
-                self.waits.append(f"{file.lfn.basename} has no complete copy")
-            for one in file.replicas:
-                there_somehow.add(CopyKey(file.lfn, one.rse))
-                if one.state is ReplicaState.AVAILABLE:
-                    copies.add(CopyKey(file.lfn, one.rse))
-                    if one.onsite:
-                        onsite.append(CopyKey(file.lfn, one.rse))
-        reader.evidence.take_stock(self.look.dataset, copies)
-        self.work.releases.forget_all_but(self.look.dataset, there_somehow)
-        for chunk in batched(onsite, _BATCH_FILES):
-            known = reader.evidence.known([key.lfn for key in chunk])
-            self.released |= {key for key in chunk if key in known and known[key].released_at is not None}
-            self.pending |= {key for key in chunk if self._is_pending(known.get(key))}
-            self.onsite += dict.fromkeys(key.lfn for key in chunk if key not in self.pending)
-        if self.pending and not self.work.dry_run:
-            self.waits.append(_NOT_DELETED)
-
-    def _is_pending(self, known: CopyEvidence | None) -> bool:
-        """Tell whether the storage was told not long ago to delete a copy."""
-        if known is None or known.released_at is None:
-            return False
-        return timedelta(0) <= self.work.reader.clock() - known.released_at < _DELETION_MAX
+        work, dataset = self.work, self.look.dataset
+        files = known_files(work.catalogue, dataset)
+        self.stock = take_stock(
+            files, work.policy, work.reader, temporary=is_temporary(dataset), is_over=self._is_over
+        )
+        self.look.without_copy = self.stock.without_copy
+        self.waits += [f"{lfn.basename} has no complete copy" for lfn in self.stock.without_copy]
+        if not work.dry_run:
+            work.reader.evidence.take_stock(dataset, self.stock.copies)
+            work.releases.forget_all_but(dataset, self.stock.there)
+            self.waits += [_NOT_DELETED] if self.stock.pending else []
 
     def _wanted(self) -> list[ReplicationRule] | None:
         """Return the rules that the policy asks for; None, with the reason, when it asks the impossible."""
         wanted: dict[tuple[int, str], ReplicationRule] = {}
-        for kind in self.kinds.values():
+        for kind in self.stock.kinds.values():
             if self._is_over(kind):
                 continue
             try:
@@ -258,7 +229,7 @@ class _Look:
         too many. When all copies are there the first one has done its part.
         """
         spare: list[ReplicationRule] = []
-        for first in keepers if self.has_surplus else ():
+        for first in keepers if self.stock.has_surplus else ():
             whole = next((one for one in keepers if _asks_for_all(one, first)), None)
             if whole is None or whole.state is not RuleState.OK:
                 continue
@@ -281,19 +252,19 @@ class _Look:
 
     def _take_back(self, kept: Mapping[Lfn, frozenset[str]], *, complete: bool) -> None:
         """Hold freed copies again whose grounds are gone, as long as their bytes are there."""
-        lfns = sorted({key.lfn for key in self.released})
+        lfns = sorted({key.lfn for key in self.stock.released})
         for verdicts in self._verdicts(lfns, kept, complete=complete):
             lapsed = [
                 one
                 for one in verdicts
-                if one.outcome is PreservationOutcome.KEPT and one.key in self.released
+                if one.outcome is PreservationOutcome.KEPT and one.key in self.stock.released
             ]
             self.look.copies += lapsed if self.work.dry_run else self._freeing().take_back(lapsed)
-            self.pending |= {one.key for one in lapsed}
+            self.stock.pending |= {one.key for one in lapsed}
 
     def _free(self, kept: Mapping[Lfn, frozenset[str]], *, complete: bool) -> None:
-        for verdicts in self._verdicts(self.onsite, kept, complete=complete):
-            new = [one for one in verdicts if one.key not in self.pending]
+        for verdicts in self._verdicts(self.stock.onsite, kept, complete=complete):
+            new = [one for one in verdicts if one.key not in self.stock.pending]
             self.look.copies += new if self.work.dry_run else self._freeing().free(new)
         for copy in self.look.copies:
             if copy.outcome is PreservationOutcome.FREED:
