@@ -19,7 +19,7 @@ __all__ = ["build_job_storage", "job_storage_access"]
 
 
 def job_storage_access(folder: StateFolder, needs: StorageNeeds) -> StorageAccess | None:
-    """Return what opens the storages to one job, and nothing but what it needs; None where they are folders.
+    """Return what opens the storages to one job and nothing that it does not need; None for no server.
 
     Parameters
     ----------
@@ -38,21 +38,24 @@ def job_storage_access(folder: StateFolder, needs: StorageNeeds) -> StorageAcces
     reading = [f"storage.read:{path}" for path in needs.reads]
     # A server reads a file that it has just taken, to tell its checksum.
     writing = [f"storage.modify:{needs.writes}", f"storage.read:{needs.writes}"]
+    scopes = {
+        site.url_prefix: reading + (writing if site.rse == instance.computing_storage else [])
+        for site in servers
+    }
     key = storage_issuer_key(folder)
-    return StorageAccess(
-        authority=storage_authority(folder).read_text(),
-        tokens={
-            site.url_prefix: mint_token(
-                key,
-                issuer=STORAGE_ISSUER,
-                subject=f"job:{needs.job}",
-                audience=audience_of(server_of(site.url_prefix)),
-                scopes=reading + (writing if site.rse == instance.computing_storage else []),
-                lifetime_seconds=needs.seconds,
-            )
-            for site in servers
-        },
-    )
+    tokens = {
+        prefix: mint_token(
+            key,
+            issuer=STORAGE_ISSUER,
+            subject=f"job:{needs.job}",
+            audience=audience_of(server_of(prefix)),
+            scopes=wanted,
+            lifetime_seconds=needs.seconds,
+        )
+        for prefix, wanted in scopes.items()
+        if wanted
+    }
+    return StorageAccess(authority=storage_authority(folder).read_text(), tokens=tokens) if tokens else None
 
 
 def build_job_storage(access: StorageAccess | None = None) -> TransferStorage:
