@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 _MAY_BE_RELEASED: Final = ("AVAILABLE", "BEING_DELETED")
 """Rucio's names of the states that a released copy can have when it is listed."""
 _STAYS: Final = "a released copy stays: the proof of the others has lapsed"
+_WAITS: Final = "a copy waits: the others are not proven, and nobody can tell now whether it is whole"
 _NOT_RELEASED: Final = "a copy stays: it was made deletable, and preservation has not released it"
 _ARCHIVE: Final = frozenset(WRITERS) - {TEMPORARY_SCOPE}
 """Scopes of which no copy on site goes without a release."""
@@ -81,6 +82,9 @@ def those_that_go(
         for row in rows
         if row["name"] in asked
     }
+    for name, verdict in of_row.items():
+        if verdict is GateVerdict.WAITS:
+            _log.warning(_WAITS, lfn=name, rse=rse)
     staying = [row for row in rows if of_row.get(row["name"]) is GateVerdict.STAYS]
     if staying:
         give_back(staying)

@@ -207,13 +207,16 @@ def test_a_freed_copy_is_taken_back_when_the_proof_lapses_and_freed_again_with_n
 
 
 def test_a_freed_copy_whose_bytes_are_gone_is_not_taken_back(
-    archive: Archive, freed: Lfn, look: Look, evidence: MemoryEvidence
+    archive: Archive, freed: Lfn, look: Look, evidence: MemoryEvidence, clock: Clock
 ) -> None:
     archive.catalogue.set_replica(freed, "CTAO-NORTH", ReplicaState.UNAVAILABLE)
     here = CopyKey(freed, "CTAO-NORTH")
     lapse_by_damage(archive, evidence, freed)
-    assert look()[0].copies == []
+    (one,) = look()
+    assert (one.copies, one.waits_for) == ([], "storages have not deleted freed copies yet")
     assert here in archive.releases.of([here]), "its deletion may be under way"
+    clock.now += timedelta(hours=2)
+    assert "is marked for deletion, which waits" in look()[0].waits_for
     archive.catalogue.remove_replica(freed, "CTAO-NORTH")
     look()
     assert archive.releases.of([here]) == {}

@@ -7,6 +7,8 @@ from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from dpps.composition.releases import DeletionGuard
 from dpps.data.preservation.releasing import GateVerdict
 from dpps.domain.errors import Unavailable
@@ -49,7 +51,11 @@ def test_copies_go_stay_or_wait_as_the_gate_says() -> None:
     rows.append(_row("/ctao/acada/x/stays", "BEING_DELETED"))
     given_back: list[Mapping[str, Any]] = []
     gate = _Gate()
-    going = those_that_go(_guard(gate), "A", rows, given_back.extend)
+    with capture_logs() as lines:
+        going = those_that_go(_guard(gate), "A", rows, given_back.extend)
+    told = {line["lfn"]: line["event"] for line in lines if "lfn" in line}
+    assert set(told) == {row["name"] for row in rows} - {"/ctao/acada/goes"}
+    assert "nobody can tell" in told["/ctao/acada/waits"]
     assert [row["name"] for row in going] == ["/ctao/acada/goes"]
     staying = ["/ctao/acada/unknown", "/ctao/acada/stays", "/ctao/acada/x/stays"]
     assert [row["name"] for row in given_back] == staying

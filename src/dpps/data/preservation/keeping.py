@@ -28,7 +28,7 @@ from dpps.data.preservation.freeing import (
     proven_sites,
 )
 from dpps.data.preservation.releasing import CopyKeeper, Releases
-from dpps.data.preservation.stock import Stock, take_stock
+from dpps.data.preservation.stock import Stock, overdue, take_stock
 from dpps.data.temporary import is_temporary
 from dpps.domain.errors import Unavailable
 from dpps.domain.files import ArchivedFile, ReplicaState
@@ -167,7 +167,18 @@ class _Look:
         if not work.dry_run:
             work.reader.evidence.take_stock(dataset, self.stock.copies)
             work.releases.forget_all_but(dataset, self.stock.there)
-            self.waits += [_NOT_DELETED] if self.stock.pending else []
+            self._await_deletion()
+
+    def _await_deletion(self) -> None:
+        """Note which freed copies are there still; of marked ones only the release tells that they were."""
+        leaving = self.work.releases.of(self.stock.leaving)
+        self.waits += [_NOT_DELETED] if self.stock.pending or leaving else []
+        for one in overdue(leaving.values(), self.work.reader.clock()):
+            since = f"{one.released_at:%Y-%m-%dT%H:%M:%SZ}"
+            self.waits.append(
+                f"{one.lfn.basename} at {one.rse} was freed at {since} and is marked for deletion, which "
+                "waits: the others are not proven, or its storage does not answer (dpps logs rucio-daemons)"
+            )
 
     def _wanted(self) -> list[ReplicationRule] | None:
         """Return the rules that the policy asks for; None, with the reason, when it asks the impossible."""

@@ -11,10 +11,11 @@ from typing import Final
 from dpps.data.audit.reading import Reader
 from dpps.data.audit.records import CopyEvidence, CopyKey
 from dpps.data.policy import PreservationPolicy, ProductKind
+from dpps.data.preservation.releasing import Release
 from dpps.domain.files import ArchivedFile, ReplicaState
 from dpps.domain.names import Lfn
 
-__all__ = ["Stock", "take_stock"]
+__all__ = ["Stock", "overdue", "take_stock"]
 
 _BATCH_FILES: Final = 500
 _DELETION_MAX: Final = timedelta(hours=1)
@@ -29,6 +30,8 @@ class Stock:
     """Of the files, by name."""
     copies: set[CopyKey] = field(default_factory=set)
     """Complete copies."""
+    leaving: list[CopyKey] = field(default_factory=list)
+    """On-site copies that may be marked for deletion."""
     there: set[CopyKey] = field(default_factory=set)
     """Copies in any state."""
     without_copy: list[Lfn] = field(default_factory=list)
@@ -76,6 +79,11 @@ def take_stock(
         complete = [one for one in file.replicas if one.state is ReplicaState.AVAILABLE]
         stock.copies |= {CopyKey(file.lfn, one.rse) for one in complete}
         onsite += [CopyKey(file.lfn, one.rse) for one in complete if one.onsite]
+        stock.leaving += [
+            CopyKey(file.lfn, one.rse)
+            for one in file.replicas
+            if one.onsite and one.state is ReplicaState.UNAVAILABLE
+        ]
         if not (complete or temporary or is_over(kind)):
             stock.without_copy.append(file.lfn)
     _sort(stock, onsite, reader)
@@ -90,6 +98,11 @@ def _sort(stock: Stock, onsite: Iterable[CopyKey], reader: Reader) -> None:
         stock.released |= {key for key in chunk if key in known and known[key].released_at is not None}
         stock.pending |= {key for key in chunk if _is_pending(known.get(key), now)}
         stock.onsite += dict.fromkeys(key.lfn for key in chunk if key not in stock.pending)
+
+
+def overdue(releases: Iterable[Release], now: datetime) -> list[Release]:
+    """Return the releases of copies that should be deleted by now."""
+    return [one for one in releases if not timedelta(0) <= now - one.released_at < _DELETION_MAX]
 
 
 def _is_pending(known: CopyEvidence | None, now: datetime) -> bool:
