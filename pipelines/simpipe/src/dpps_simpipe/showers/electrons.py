@@ -98,6 +98,7 @@ def follow_electron(particle: Particle, world: World, stack: Stack, hits: Hits, 
     kind, energy, x, y, z, ux, uy, uz, time, weight = particle
     charge = -1.0 if kind == ELECTRON else 1.0
     longest = LONGEST_DEPTH
+    unscattered = 0.0
     while not useless(world, energy, z, uz):
         place = place_on_energy_grid(world.physics, energy)
         rate = interpolated(world.physics.bremsstrahlung, 1.0, place)
@@ -113,7 +114,10 @@ def follow_electron(particle: Particle, world: World, stack: Stack, hits: Hits, 
             length, radiates = LONGEST_STEP, False
         ratio = ELECTRON_MASS / energy
         beta_squared = 1.0 - ratio * ratio
-        ux, uy, uz = scattered((ux, uy, uz), energy * beta_squared, max(depth, 1e-4), random)
+        # The direction of the straight step is that of its middle: half of the scattering comes after it.
+        traversed = max(unscattered + 0.5 * depth, 1e-4)
+        ux, uy, uz = scattered((ux, uy, uz), energy * beta_squared, traversed, random)
+        unscattered = 0.5 * depth
         ux, uy, uz = bent((ux, uy, uz), world.field, length, energy, charge)
         lost = depth * interpolated(world.physics.energy_loss, 1.0, place)
         part = random.random()

@@ -30,7 +30,7 @@ SEARCH_TIME = 30.0
 POOL_ROWS, POOL_SPARE, NOISE_STREAM = 4000, 200, 2**31
 #: A camera is not digitised unless a trigger group has this part of the needed photoelectrons (night sky and
 #: noise add to a signal, but telescopes that they trigger alone are not simulated).
-LEAST_PART = 0.5
+LEAST_PART = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
