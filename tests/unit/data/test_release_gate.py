@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -118,6 +119,32 @@ def test_a_copy_that_is_not_there_at_this_moment_proves_nothing(world: World) ->
     world.storage.files[url] = data
     world.storage.unreachable.add("memory://PIC")
     assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_storage_that_does_not_answer_is_not_asked_for_every_file(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lfns = [Lfn(f"/ctao/acada/DL0/{number}.fits.fz") for number in range(20)]
+    (release,) = world.releases.of([CopyKey(_LFN, _ONSITE)]).values()
+    world.releases.note([replace(release, lfn=lfn) for lfn in lfns])
+    proofs = world.evidence.known([_LFN]).values()
+    world.evidence.record([replace(one, lfn=lfn) for one in proofs for lfn in lfns])
+    world.storage.unreachable.update({"memory://CSCS", f"memory://{_ONSITE}"})
+    asked, size_bytes = Counter[str](), world.storage.size_bytes
+
+    def counted(url: str) -> int | None:
+        asked[url.split("/")[2]] += 1
+        return size_bytes(url)
+
+    monkeypatch.setattr(world.storage, "size_bytes", counted)
+    gate = world.gate()
+    assert set(gate.verdicts(_ONSITE, lfns).values()) == {GateVerdict.WAITS}
+    assert asked == {"CSCS": 3, _ONSITE: 3}
+    world.storage.unreachable.clear()
+    for lfn in lfns:
+        for rse in ("CSCS", "PIC"):
+            world.storage.files[f"memory://{rse}{lfn}"] = b"abc"
+    assert set(gate.verdicts(_ONSITE, lfns).values()) == {GateVerdict.GOES}
 
 
 def test_a_storage_that_is_no_part_of_the_system_any_more_proves_nothing(world: World) -> None:

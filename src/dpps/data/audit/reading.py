@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from dpps.data.audit.ports import Evidence
 from dpps.data.audit.records import CopyEvidence, CopyKey, CopyOutcome
+from dpps.data.audit.silence import SilentStorages
 from dpps.data.ports import Storage
 from dpps.domain.errors import DppsError, NotFound
 from dpps.domain.files import ArchivedFile, FileContent, Replica
@@ -29,13 +30,38 @@ class Reader:
     clock: Callable[[], datetime] = utc_now
     proof_age_max: timedelta = timedelta(days=7)
     """Readings older than this prove nothing any more."""
+    silent: SilentStorages | None = None
+    """Storages that are not asked again; None: every one is asked every time."""
+
+    def for_one_look(self) -> Reader:
+        """Return a reader that does not wait for the same dead storage at every file."""
+        return replace(self, silent=SilentStorages())
+
+    def size_bytes(self, rse: str, url: str) -> int | None:
+        """Return the size of what lies at a storage, or None when nothing is there.
+
+        Raises
+        ------
+        DppsError
+            When the storage cannot tell.
+        """
+        return self._ask(rse, lambda: self.storage.size_bytes(url))
+
+    def _ask[Answer](self, rse: str, question: Callable[[], Answer]) -> Answer:
+        return question() if self.silent is None else self.silent.ask(rse, question)
 
     def read(
         self, file: ArchivedFile, replica: Replica, before: Mapping[CopyKey, CopyEvidence]
     ) -> CopyEvidence:
         """Read a copy completely, now, and record the result."""
-        found = read_copy(self.storage, file, replica, before.get(CopyKey(file.lfn, replica.rse)), self.clock)
-        self.evidence.record([found])
+        asked = self.silent is None or not self.silent.is_silent(replica.rse)
+
+        def read_back(url: str) -> FileContent:
+            return self._ask(replica.rse, lambda: self.storage.read_back(url))
+
+        found = read_copy(read_back, file, replica, before.get(CopyKey(file.lfn, replica.rse)), self.clock)
+        if asked:
+            self.evidence.record([found])
         return found
 
     def faults(self, file: ArchivedFile, replicas: Sequence[Replica]) -> dict[str, CopyEvidence]:
@@ -59,7 +85,7 @@ class Reader:
     def absence(self, file: ArchivedFile, replica: Replica) -> str:
         """Return why a copy cannot be there whole at this moment; empty when it looks so. Nothing is read."""
         try:
-            size_bytes = self.storage.size_bytes(replica.pfn)
+            size_bytes = self.size_bytes(replica.rse, replica.pfn)
         except DppsError as error:
             return error.message
         if size_bytes is None:
@@ -77,7 +103,7 @@ class Reader:
 
 
 def read_copy(
-    storage: Storage,
+    read_back: Callable[[str], FileContent],
     file: ArchivedFile,
     replica: Replica,
     before: CopyEvidence | None,
@@ -86,7 +112,7 @@ def read_copy(
     """Read a copy completely and compare it with what the catalogue says of the file."""
     content: FileContent | None = None
     try:
-        content = storage.read_back(replica.pfn)
+        content = read_back(replica.pfn)
         outcome, problem = _compared(file.content, content)
     except NotFound:
         outcome, problem = CopyOutcome.LOST, f"there is nothing at {replica.pfn}"

@@ -124,7 +124,7 @@ def keep_dataset(work: Keeping, dataset: str, state: DatasetState | None = None)
     with work.reader.evidence.exclusive(dataset) as right:
         look = DatasetLook(dataset=dataset)
         if right is not None:
-            _Look(work, look, state, right).run()
+            _Look(replace(work, reader=work.reader.for_one_look()), look, state, right).run()
         else:
             look.waits_for = "another process is at work on it"
         return look

@@ -8,7 +8,7 @@ preservation takes back what must not go any more (`CopyKeeper`).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, Protocol
@@ -104,6 +104,9 @@ class ReleaseGate:
         Unavailable
             When the database does not answer: nothing may go.
         """
+        return replace(self, reader=self.reader.for_one_look())._decide(rse, lfns)
+
+    def _decide(self, rse: str, lfns: Sequence[Lfn]) -> dict[Lfn, GateVerdict]:
         releases = self.releases.of([CopyKey(lfn, rse) for lfn in lfns])
         known = self.reader.evidence.known([one.lfn for one in releases])
         found = dict.fromkeys(lfns, GateVerdict.UNKNOWN)
@@ -136,7 +139,7 @@ class ReleaseGate:
         if rse not in self.url_prefixes:
             return _Sight.UNCLEAR
         try:
-            size_bytes = self.reader.storage.size_bytes(self.url_prefixes[rse] + lfn.name)
+            size_bytes = self.reader.size_bytes(rse, self.url_prefixes[rse] + lfn.name)
         except DppsError:
             return _Sight.UNCLEAR
         if size_bytes is None:
