@@ -165,7 +165,12 @@ def _copy_plainly(state: StateFolder, files: FileSet) -> float:
         commands = [_xrdcp(state, files, rse) for rse in _TARGETS]
         environment = {
             "PATH": os.environ["PATH"],
-            "BEARER_TOKEN": storage_token(state, "owner", lifetime_seconds=7200),
+            "BEARER_TOKEN": storage_token(
+                state,
+                "owner",
+                [urlsplit(_prefix(state, rse)).netloc for rse in (_SOURCE, *_TARGETS)],
+                lifetime_seconds=7200,
+            ),
             "X509_CERT_DIR": str(state.certificates / "trusted"),
         }
     started = time.perf_counter()

@@ -159,11 +159,16 @@ def test_strangers_are_refused(
 ) -> None:
     url = raw.put("ctao/acada/kept.dat", b"kept")
     (tmp_path / "a.dat").write_bytes(b"x")
+    servers = [server_of(xrootd_servers.prefix(rse)) for rse in ("NEAR", "FAR")]
     if token == "over":
-        token = storage_token(xrootd_servers.folder, "transfers", lifetime_seconds=-30)
+        token = storage_token(xrootd_servers.folder, "transfers", servers, lifetime_seconds=-30)
     elif token == "altered":
-        head, _, signature = storage_token(xrootd_servers.folder, "reader", lifetime_seconds=60).split(".")
-        _, claims, _ = storage_token(xrootd_servers.folder, "transfers", lifetime_seconds=60).split(".")
+        reader, mover = (
+            storage_token(xrootd_servers.folder, service, servers, lifetime_seconds=60)
+            for service in ("reader", "transfers")
+        )
+        head, _, signature = reader.split(".")
+        _, claims, _ = mover.split(".")
         token = f"{head}.{claims}.{signature}"
     stranger = xrootd_servers.storage_of_a_stranger(token)
 

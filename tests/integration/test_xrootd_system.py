@@ -124,7 +124,7 @@ def plain_xrdcp_reads(folder: StateFolder, url: str, name: str, data: bytes, pla
     program = shutil.which("xrdcp")
     assert program is not None
     server = url.removeprefix("https://").partition("/")[0]
-    token = storage_token(folder, "reader", lifetime_seconds=600)
+    token = storage_token(folder, "reader", [server], lifetime_seconds=600)
     trusted = str(folder.certificates / "trusted")
     done = subprocess.run(
         [program, "--silent", f"root://{server}//{name}", str(place / "plain.fits.fz")],

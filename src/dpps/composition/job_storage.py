@@ -48,7 +48,7 @@ def job_storage_access(folder: StateFolder, needs: StorageNeeds) -> StorageAcces
             key,
             issuer=STORAGE_ISSUER,
             subject=f"job:{needs.job}",
-            audience=audience_of(server_of(prefix)),
+            audiences=[audience_of(server_of(prefix))],
             scopes=wanted,
             lifetime_seconds=needs.seconds,
         )

@@ -62,9 +62,9 @@ def storage_issuer_key(folder: StateFolder) -> str:
 
 def storage_audiences(servers: Sequence[str]) -> tuple[str, ...]:
     """Return the names that a token may call a server by, which goes by these ``host:port``."""
-    from dpps.adapters.storage.credentials import ANY_AUDIENCE, audience_of
+    from dpps.adapters.storage.credentials import audience_of
 
-    return (ANY_AUDIENCE, *map(audience_of, servers))
+    return tuple(map(audience_of, servers))
 
 
 def ensure_issuer(folder: StateFolder) -> dict[str, Any]:
@@ -133,10 +133,8 @@ def local_root(folder: StateFolder, instance: Instance, site: SiteStorage) -> Pa
     return folder.storage(site.rse).resolve() if is_ours else None
 
 
-def storage_token(
-    folder: StateFolder, service: str, *, lifetime_seconds: int, subject: str | None = None
-) -> str:
-    """Return a token for all the storages, to be given to a person.
+def storage_token(folder: StateFolder, service: str, servers: Sequence[str], *, lifetime_seconds: int) -> str:
+    """Return a token for some of the storages, for a program that is not ours.
 
     Parameters
     ----------
@@ -144,18 +142,19 @@ def storage_token(
         The system.
     service : str
         One of `STORAGE_SERVICES`, whose rights it has.
+    servers : sequence of str
+        ``host:port`` of those that it opens.
     lifetime_seconds : int
         How long it is valid.
-    subject : str, optional
-        Whom the storages shall write into their logs; the service by default.
     """
     from dpps.adapters.storage.credentials import mint_token
 
     return mint_token(
         storage_issuer_key(folder),
         issuer=STORAGE_ISSUER,
-        subject=subject or service,
+        subject=service,
         scopes=_scopes(service, Instance.load(folder).vo),
+        audiences=storage_audiences(servers),
         lifetime_seconds=lifetime_seconds,
     )
 

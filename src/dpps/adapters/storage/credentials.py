@@ -21,10 +21,8 @@ from dpps.domain.errors import NotAuthorized
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey
 
-__all__ = ["ANY_AUDIENCE", "Credentials", "GivenTokens", "LocalTokens", "Place", "audience_of", "mint_token"]
+__all__ = ["Credentials", "GivenTokens", "LocalTokens", "Place", "audience_of", "mint_token"]
 
-ANY_AUDIENCE: Final = "https://wlcg.cern.ch/jwt/v1/any"
-"""The profile's word for any storage; only for tokens that a person asks for."""
 _PROFILE: Final = "1.0"
 _BACKDATED_SECONDS: Final = 60
 """Clocks of two machines may differ by so much."""
@@ -117,7 +115,7 @@ def mint_token(
     subject: str,
     scopes: Sequence[str],
     lifetime_seconds: int,
-    audience: str = ANY_AUDIENCE,
+    audiences: Sequence[str],
     now_seconds: float | None = None,
 ) -> str:
     """Return a signed token.
@@ -134,8 +132,8 @@ def mint_token(
         What it opens, e.g. ``storage.read:/ctao``.
     lifetime_seconds : int
         How long it is valid.
-    audience : str
-        Server that it is meant for; any by default.
+    audiences : sequence of str
+        Servers that it is meant for, as `audience_of` names them.
     now_seconds : float, optional
         Seconds since 1970; the clock's by default.
     """
@@ -144,7 +142,7 @@ def mint_token(
     claims = _Claims(
         issuer=issuer,
         subject=subject,
-        audiences=(audience,),
+        audiences=tuple(audiences),
         scopes=tuple(scopes),
         lifetime_seconds=lifetime_seconds,
     )
@@ -213,7 +211,7 @@ class LocalTokens:
         self._claims = _Claims(
             issuer=issuer,
             subject=subject,
-            audiences=(ANY_AUDIENCE,),
+            audiences=(),
             scopes=tuple(scopes),
             lifetime_seconds=lifetime_seconds,
         )

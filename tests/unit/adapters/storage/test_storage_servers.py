@@ -155,12 +155,14 @@ def test_a_token_says_who_what_and_how_long() -> None:
         issuer="https://i",
         subject="job:1",
         scopes=["storage.read:/ctao"],
+        audiences=["https://a:1"],
         lifetime_seconds=60,
         now_seconds=1e6,
     )
     claims = jwt.decode(token, key, algorithms=["ES256"]).claims
 
     assert (claims["sub"], claims["scope"], claims["wlcg.ver"]) == ("job:1", "storage.read:/ctao", "1.0")
+    assert claims["aud"] == "https://a:1"
     assert claims["exp"] == 1e6 + 60
     assert claims["nbf"] < claims["iat"] == 1e6
 
