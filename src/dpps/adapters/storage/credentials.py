@@ -3,7 +3,9 @@
 The profile: https://doi.org/10.5281/zenodo.3460258. A token names its issuer, whom it stands for, the server
 that it is meant for (``aud``) and the paths that it opens there (``storage.read:/…``,
 ``storage.modify:/…``); the server keeps no list of users. A token that is made for one server opens no other,
-so one that a server has seen is of no use to it elsewhere.
+so one that a server has seen is of no use to it elsewhere. The exception is XRootD's own third-party copy
+(`Credentials.for_copy`): both ends are shown one token, with which the source could write the temporary name
+of that copy at the destination.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class Credentials(Protocol):
         """Return a token with which one server can read one path and another can take it under one name.
 
         XRootD's own third-party copy shows one token to both: it means these two servers and these two
-        paths, and nothing else.
+        paths, and nothing else. Each path counts at both servers.
 
         Raises
         ------

@@ -13,9 +13,8 @@ from dpps.domain.files import FileContent
 
 __all__ = ["SecondProtocol"]
 
-_WORTH_IT: Final = frozenset(
-    {"storage-access-denied", "storage-failed", "storage-name-refused", "storage-no-checksum"}
-)
+_DENIED: Final = "storage-access-denied"
+_WORTH_IT: Final = frozenset({_DENIED, "storage-failed", "storage-name-refused", "storage-no-checksum"})
 """What a server may answer over one protocol and not over the other. A file that is missing, a full disk, a
 server that is down or that cannot prove who it is are the same over both."""
 _OTHER: Final = {"https": "roots", "davs": "roots", "roots": "davs", "root": "davs"}
@@ -38,7 +37,7 @@ class SecondProtocol(StorageByScheme):
             return super().copy_aside(source_url, destination_url, token, proceed)
         except DppsError as first:
             source, destination = _over_the_other(source_url), _over_the_other(destination_url)
-            if first.code not in _WORTH_IT or source is None or destination is None:
+            if not _is_worth_it(first, source_url) or source is None or destination is None:
                 raise
             structlog.get_logger(__name__).warning(
                 "copy failed and is tried over the second protocol", over=destination, error=first.message
@@ -47,6 +46,16 @@ class SecondProtocol(StorageByScheme):
                 return super().copy_aside(source, destination, token, proceed)
             except DppsError as second:
                 raise _both(first, second) from second
+
+
+def _is_worth_it(error: DppsError, source_url: str) -> bool:
+    """Tell whether the other protocol may do better.
+
+    What XRootD's copy shows to the source writes at the destination, and is not shown to a source that has
+    just refused to be read.
+    """
+    is_denied_there = error.code == _DENIED and error.identifiers.get("url") == source_url
+    return error.code in _WORTH_IT and not is_denied_there
 
 
 def _over_the_other(url: str) -> str | None:

@@ -23,6 +23,7 @@ class Copier:
     """One protocol, which fails with these words or copies."""
 
     words: str = ""
+    at_source: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def copy_aside(
@@ -30,7 +31,7 @@ class Copier:
     ) -> tuple[FileContent | None, FileContent]:
         self.asked.append((source_url, destination_url))
         if self.words:
-            raise spoken_error(self.words, destination_url)
+            raise spoken_error(self.words, source_url if self.at_source else destination_url)
         return None, CONTENT
 
 
@@ -45,6 +46,14 @@ def test_a_refusal_is_tried_over_the_other_protocol(words: str) -> None:
 
     assert storage(https, root).copy_aside(SOURCE, DESTINATION, "1", lambda: None) == (None, CONTENT)
     assert root.asked == [("roots://a:1//ctao/x.dat", "roots://b:1//ctao/y.dat")]
+
+
+def test_after_a_denial_of_the_source_it_is_shown_no_token_that_writes_elsewhere() -> None:
+    https, root = Copier("permission denied", at_source=True), Copier()
+
+    with pytest.raises(NotAuthorized):
+        storage(https, root).copy_aside(SOURCE, DESTINATION, "1", lambda: None)
+    assert root.asked == []
 
 
 def test_it_goes_the_other_way_too() -> None:
