@@ -212,12 +212,10 @@ def test_what_becomes_of_the_end_of_a_dataset_is_told(
     )
 
 
-def test_rules_that_replace_all_others_bring_the_end_that_they_have(
-    archive: Archive, file: ArchivedFile
-) -> None:
+def test_rules_that_replace_all_others_let_nothing_go_earlier(archive: Archive, file: ArchivedFile) -> None:
     (first,) = simulated(archive, "copies: 1, at: CSCS, lifetime: 30 days")
     assert (first.end_change, first.end_before, first.end_after) == (
-        EndChange.GETS, None, NOW + timedelta(days=30),
+        EndChange.UNMOVED, None, None,
     )  # fmt: skip
     new = read_policy(f"{HEAD}- {{name: all, free_onsite: never, copies: 1, at: CSCS}}\n", "test")
     for rule in archive.catalogue.rules(file.lfn.parent):
@@ -236,4 +234,4 @@ def test_rules_that_replace_all_others_bring_the_end_that_they_have(
     (second,) = changes_under(archive, new)
     assert (second.end_change, second.end_before, second.end_after) == (EndChange.LOSES, end, None)
     (third,) = simulated(archive, "copies: 1, at: CSCS, lifetime: 30 days")
-    assert third.end_change is EndChange.EARLIER
+    assert (third.end_change, third.end_after) == (EndChange.UNMOVED, end)

@@ -568,6 +568,27 @@ def test_rules_end_when_the_new_policy_says_and_not_before(
     assert {rule.expires_at for rule in archive.catalogue.rules(dataset)} == {wanted}
 
 
+def test_what_was_promised_for_ever_is_not_left_to_a_rule_with_an_end(
+    archive: Archive, lfn: Lfn, look: Look
+) -> None:
+    archive.replicate(lfn, "CSCS", "PIC", "FRASCATI")
+    look()
+    archive.fulfil_rules()
+    (old,) = [rule for rule in archive.catalogue.rules(lfn.parent) if rule.copies == 2]
+    more = [
+        kind.model_copy(update={"copies": 3, "distance_km": None, "lifetime": timedelta(days=3650)})
+        for kind in archive.policy.kinds
+    ]
+    archive.policy = archive.policy.model_copy(update={"kinds": tuple(more)})
+    for _ in range(3):
+        look()
+        archive.fulfil_rules()
+    rules = {rule.copies: rule for rule in archive.catalogue.rules(lfn.parent)}
+    assert old.rule_id not in {rule.rule_id for rule in rules.values()}
+    assert rules[3].expires_at is None
+    assert rules[3].lifetime_seconds is None
+
+
 def test_of_kinds_that_share_a_rule_the_one_that_stays_longest_decides(
     archive: Archive, lfn: Lfn, look: Look
 ) -> None:

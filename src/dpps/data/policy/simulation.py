@@ -30,15 +30,11 @@ class EndChange(StrEnum):
 
     NONE = ""
     """Nothing."""
-    GETS = "gets an end"
-    """It was to be kept for ever."""
     LOSES = "loses its end"
     """It will be kept for ever."""
     LATER = "ends later"
-    EARLIER = "ends earlier"
-    """All of its rules are replaced by others that end sooner."""
     UNMOVED = "keeps its end"
-    """The policy asks for an earlier one, or for one at all; the end of a rule never comes earlier."""
+    """The policy asks for an earlier one, or for one at all; what was promised holds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,25 +181,20 @@ def _note_end(change: DatasetChange, ours: _Rules, wanted: _Rules, seen_at: date
     if not ours or not wanted:
         return
     before = _last(rule.expires_at for rule in ours.values())
-    asked = {terms: _end(rule, seen_at) for terms, rule in wanted.items()}
-    # A rule that is there already never ends earlier than it does.
-    after = _last(
-        _last([end, ours[terms].expires_at]) if terms in ours else end for terms, end in asked.items()
-    )
+    asked = _last(_end(rule, seen_at) for rule in wanted.values())
+    # Rules that are there never end earlier than they do, and those that replace them last as long.
+    after = _last([before, asked])
     change.end_before, change.end_after = before, after
-    change.end_change = _compared(before, after)
-    if change.end_change is EndChange.NONE and _compared(before, _last(asked.values())):
+    if not _is_same(before, after):
+        change.end_change = EndChange.LOSES if after is None else EndChange.LATER
+    elif not _is_same(before, asked):
         change.end_change = EndChange.UNMOVED
 
 
-def _compared(before: datetime | None, after: datetime | None) -> EndChange:
-    if before is None or after is None:
-        if before is after:
-            return EndChange.NONE
-        return EndChange.LOSES if after is None else EndChange.GETS
-    if abs(after - before) <= _END_TOLERANCE:
-        return EndChange.NONE
-    return EndChange.LATER if after > before else EndChange.EARLIER
+def _is_same(one: datetime | None, other: datetime | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= _END_TOLERANCE
 
 
 def _last(ends: Iterable[datetime | None]) -> datetime | None:

@@ -27,6 +27,7 @@ from dpps.data.preservation.freeing import (
     kept_copy,
     proven_sites,
 )
+from dpps.data.preservation.promises import end_of, keep_promises
 from dpps.data.preservation.releasing import CopyKeeper, Releases
 from dpps.data.preservation.stock import Stock, overdue, take_stock
 from dpps.data.temporary import is_temporary
@@ -219,7 +220,7 @@ class _Look:
         known = self.work.catalogue.rules(self.look.dataset)
         ours = {(rule.copies, rule.expression): rule for rule in known if rule.kind is not None}
         keepers: list[ReplicationRule] = []
-        for rule in wanted:
+        for rule in keep_promises(wanted, ours, self.work.reader.clock()):
             if _has_done_its_part(rule, ours):
                 continue
             there = ours.pop((rule.copies, rule.expression), None)
@@ -243,6 +244,9 @@ class _Look:
         for first in keepers if self.stock.has_surplus else ():
             whole = next((one for one in keepers if _asks_for_all(one, first)), None)
             if whole is None or whole.state is not RuleState.OK:
+                continue
+            now = self.work.reader.clock()
+            if end_of(first, now) - end_of(whole, now) > _END_TOLERANCE:
                 continue
             firsts, wholes = self._kept([first]), self._kept([whole])
             if any(rses - wholes.get(lfn, frozenset()) for lfn, rses in firsts.items()):
