@@ -100,3 +100,17 @@ class ServerStorageContract(StorageContract):
 
         assert raw.get("ctao/dpps/b.dat") == b"new"
         assert raw.everything() == {"ctao/dpps/a.dat", "ctao/dpps/b.dat"}
+
+    def test_a_folder_that_was_removed_since_is_made_again(
+        self, storage: TransferStorage, raw: RawServer, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.dat").write_bytes(b"x")
+        url = raw.url("ctao/dpps/day/a.dat")
+        storage.upload(tmp_path / "a.dat", url)
+        raw.empty()
+        assert storage.upload(tmp_path / "a.dat", url) == content_of(b"x")
+        storage.rename(url, raw.url("ctao/dpps/other/a.dat"))
+        raw.empty()
+        source = raw.put("ctao/dpps/night/a.dat", b"x")
+        storage.rename(source, raw.url("ctao/dpps/other/a.dat"))
+        assert raw.everything() == {"ctao/dpps/other/a.dat"}
