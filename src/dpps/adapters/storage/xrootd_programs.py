@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread, Timer
 from typing import IO, Final
 
 from dpps.adapters.storage.byte_streams import CHUNK_BYTES
@@ -24,12 +24,15 @@ _SILENT_SECONDS: Final = 60
 _CONNECT_SECONDS: Final = 10
 _LOOK_SECONDS: Final = 0.5
 """How often a running copy is looked at."""
+_PATIENCE_SECONDS: Final = 3600.0
+"""A server may read a whole large file before it answers, to tell its checksum."""
 _LONGEST_COMPLAINT: Final = 4096
 _ENVIRONMENT: Final = {
     "XRD_CONNECTIONWINDOW": str(_CONNECT_SECONDS),
     "XRD_CONNECTIONRETRY": "1",
     "XRD_REQUESTTIMEOUT": str(_SILENT_SECONDS),
     "XRD_STREAMTIMEOUT": str(_SILENT_SECONDS),
+    "XRD_STREAMERRORWINDOW": str(_SILENT_SECONDS),
     "PATH": os.defpath,
 }
 
@@ -46,10 +49,13 @@ class XrootdPrograms:
     trusted : pathlib.Path
         Folder with the certificates of the authorities that servers must be certified by, each under the
         hash of its name; no other is trusted.
+    patience_seconds : float
+        How long one question to a server may take.
     """
 
-    def __init__(self, trusted: Path) -> None:
+    def __init__(self, trusted: Path, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._trusted = trusted
+        self._patience_seconds = patience_seconds
 
     def ask(self, token: str | None, server: str, *command: str) -> str:
         """Let ``xrdfs`` do one thing at a server; return what it wrote.
@@ -57,9 +63,12 @@ class XrootdPrograms:
         Raises
         ------
         ProgramFailed
-            With its complaint.
+            With its complaint; also when it takes too long.
         """
-        with self._started(token, "xrdfs", (f"roots://{server}", *command), told=True) as running:
+        with (
+            self._started(token, "xrdfs", (f"roots://{server}", *command), told=True) as running,
+            running.ended_after(self._patience_seconds),
+        ):
             told = running.told().read()
             running.finish()
         return told.decode(errors="replace")
@@ -167,6 +176,32 @@ class _Running:
             return False
         return True
 
+    @contextmanager
+    def ended_after(self, seconds: float) -> Iterator[None]:
+        """End it when the block takes longer.
+
+        Raises
+        ------
+        ProgramFailed
+            When it was ended.
+        """
+        late = Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = Timer(seconds, end)
+        timer.start()
+        try:
+            yield
+        except ProgramFailed as failed:
+            if late.is_set():
+                raise ProgramFailed(f"timed out after {seconds:g} s") from failed
+            raise
+        finally:
+            timer.cancel()
+
     def finish(self) -> None:
         """Wait for its end.
 
@@ -195,7 +230,8 @@ class _Running:
 
     def _listen(self) -> None:
         with _stream(self._process.stderr) as stream:
-            self._complaint = stream.read()[-_LONGEST_COMPLAINT:]
+            while heard := stream.read(_LONGEST_COMPLAINT):
+                self._complaint = (self._complaint + heard)[-_LONGEST_COMPLAINT:]
 
 
 def _stream(stream: IO[bytes] | None) -> IO[bytes]:
