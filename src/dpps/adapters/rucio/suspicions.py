@@ -33,18 +33,32 @@ class RucioDamageReports:
         Raises
         ------
         NotFound
-            When the catalogue knows no such copy.
+            When the catalogue knows some of the copies not; the others are declared.
         """
-        by_reason: dict[str, list[str]] = defaultdict(list)
+        by_reason: dict[str, list[DamagedCopy]] = defaultdict(list)
         for copy in copies:
-            by_reason[f"{copy.rse}: {copy.reason}"[:_REASON_MAX]].append(copy.pfn)
-        for reason, pfns in by_reason.items():
-            with catalogue_errors(f"declare {len(pfns)} copies suspicious"):
-                refused = self._client.declare_suspicious_file_replicas(pfns, reason)
-            told = [text for texts in refused.values() for text in texts]
-            if told:
-                raise NotFound(
-                    f"the catalogue did not take {told[0]} as suspicious",
-                    code="catalogue-refused-suspicion",
-                    next_step="look at the file's copies: dpps data info",
-                )
+            by_reason[f"{copy.rse}: {copy.reason}"[:_REASON_MAX]].append(copy)
+        refused = [one for reason, alike in by_reason.items() for one in self._declare(alike, reason)]
+        if refused:
+            raise _unknown(refused)
+
+    def _declare(self, copies: Sequence[DamagedCopy], reason: str) -> list[DamagedCopy]:
+        """Declare copies for one reason; return those that were not taken."""
+        with catalogue_errors(f"declare {len(copies)} copies suspicious"):
+            told = self._client.declare_suspicious_file_replicas([copy.pfn for copy in copies], reason)
+        refused = [text for texts in told.values() for text in texts]
+        # Each text names the copy or the file that it is about.
+        named = [copy for copy in copies if any(copy.lfn.name in text for text in refused)]
+        return named or list(copies if refused else ())
+
+
+def _unknown(refused: Sequence[DamagedCopy]) -> NotFound:
+    first = refused[0]
+    return NotFound(
+        f"the catalogue took no copy of {first.lfn} at {first.rse} as suspicious ({len(refused)} in all)",
+        code="catalogue-refused-suspicion",
+        next_step=f"look at the file's copies: dpps data info {first.lfn}",
+        lfn=first.lfn,
+        rse=first.rse,
+        copies=len(refused),
+    )

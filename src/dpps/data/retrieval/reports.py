@@ -31,5 +31,7 @@ class DamageReports(Protocol):
         ------
         NotAuthorized
             When the account may not.
+        NotFound
+            When the archive knows some of the copies not; the others are declared.
         """
         ...
