@@ -59,3 +59,12 @@ class TestRucioCopyKeeper(CopyKeeperContract):
     @pytest.fixture
     def keeper(self, running_system: RunningSystem) -> RucioCopyKeeper:
         return RucioCopyKeeper(connect_account(running_system.folder, "preservation"))
+
+    def test_a_refusal_of_one_file_leaves_the_others_held(
+        self, keeper: RucioCopyKeeper, raw: _Database
+    ) -> None:
+        lfn, unknown = raw.register(), Lfn(f"/ctao/acada/DL0/test-{uuid.uuid4().hex}/none.dat")
+        refused = keeper.keep(raw.rse, [unknown, lfn])
+        assert set(refused) == {unknown}
+        assert str(unknown) in refused[unknown]
+        assert raw.is_held(lfn)

@@ -40,7 +40,7 @@ class CopyKeeperContract:
     def test_a_copy_is_held_until_it_is_let_go(self, keeper: CopyKeeper, raw: RawCopies) -> None:
         lfn, other = raw.register(), raw.register()
         keeper.keep(raw.rse, [lfn])
-        keeper.keep(raw.rse, [lfn, other])
+        assert keeper.keep(raw.rse, [lfn, other]) == {}
         assert raw.is_held(lfn)
         assert raw.is_held(other)
         assert keeper.let_go(raw.rse, [lfn]) == [lfn]

@@ -206,6 +206,29 @@ def test_a_freed_copy_is_taken_back_when_the_proof_lapses_and_freed_again_with_n
     assert here in archive.releases.of([here])
 
 
+def test_a_copy_that_cannot_be_taken_back_does_not_keep_the_others_from_it(
+    archive: Archive, lfn: Lfn, look: Look, evidence: MemoryEvidence
+) -> None:
+    announce(make_simtel(archive.handover / "run11.simtel", run=11))
+    (other,) = archive.ingest()
+    assert other.lfn is not None
+    for one in (lfn, other.lfn):
+        archive.replicate(one, "CSCS", "PIC")
+    archive.fulfil_rules()
+    look()
+    for one in (lfn, other.lfn):
+        lapse_by_loss(archive, evidence, one)
+    archive.keeper.refusals[lfn] = "no such rule"
+    (found,) = look()
+    outcomes = {copy.lfn: copy.outcome for copy in found.copies}
+    assert outcomes == {lfn: PreservationOutcome.KEPT, other.lfn: PreservationOutcome.TAKEN_BACK}
+    assert "it is not taken back: no such rule" in found.waits_for
+    keys = [CopyKey(one, "CTAO-NORTH") for one in (lfn, other.lfn)]
+    assert set(archive.releases.of(keys)) == {keys[0]}, "its deletion needs proof still"
+    archive.keeper.refusals.clear()
+    assert [copy.outcome for copy in look()[0].copies if copy.lfn == lfn] == [PreservationOutcome.TAKEN_BACK]
+
+
 def test_a_freed_copy_whose_bytes_are_gone_is_not_taken_back(
     archive: Archive, freed: Lfn, look: Look, evidence: MemoryEvidence, clock: Clock
 ) -> None:

@@ -49,11 +49,14 @@ class MemoryCopyKeeper:
     def __init__(self, locked: set[tuple[str, Lfn]]) -> None:
         self._locked = locked
         self._ours: set[tuple[str, Lfn]] = set()
+        self.refusals: dict[Lfn, str] = {}
+        """Files of which no copy is held, with the reason; for tests to set."""
 
-    def keep(self, rse: str, lfns: Sequence[Lfn]) -> None:
-        """Take copies back: none is deleted until it is let go."""
-        self._ours |= {(rse, lfn) for lfn in lfns}
+    def keep(self, rse: str, lfns: Sequence[Lfn]) -> Mapping[Lfn, str]:
+        """Take copies back; return the files of which none is held, with the reason."""
+        self._ours |= {(rse, lfn) for lfn in lfns if lfn not in self.refusals}
         self._locked |= self._ours
+        return {lfn: self.refusals[lfn] for lfn in lfns if lfn in self.refusals}
 
     def let_go(self, rse: str, lfns: Sequence[Lfn]) -> list[Lfn]:
         """End what `keep` began; return the files of which a copy was held."""

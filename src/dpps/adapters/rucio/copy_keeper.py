@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from dpps.adapters.rucio.errors import catalogue_errors
+from dpps.domain.errors import DppsError, Unavailable
 from dpps.domain.names import Lfn
 
 __all__ = ["RucioCopyKeeper"]
@@ -31,17 +32,27 @@ class RucioCopyKeeper:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def keep(self, rse: str, lfns: Sequence[Lfn]) -> None:
-        """Take copies back: none is deleted until it is let go. Repeating does no harm."""
+    def keep(self, rse: str, lfns: Sequence[Lfn]) -> Mapping[Lfn, str]:
+        """Take copies back; return the files of which none is held, with the reason."""
+        refused: dict[Lfn, str] = {}
+        for lfn in lfns:
+            try:
+                self._keep(rse, lfn)
+            except Unavailable:
+                raise
+            except DppsError as error:  # a refusal of one file must not leave the others without a rule
+                refused[lfn] = error.message
+        return refused
+
+    def _keep(self, rse: str, lfn: Lfn) -> None:
         from rucio.common.exception import DuplicateRule
 
-        for lfn in lfns:
-            with catalogue_errors(f"take the copy of {lfn} at {rse} back"):
-                try:
+        with catalogue_errors(f"take the copy of {lfn} at {rse} back"):
+            try:
+                self._add(rse, lfn)
+            except DuplicateRule:
+                if not self._renew(rse, lfn):
                     self._add(rse, lfn)
-                except DuplicateRule:
-                    if not self._renew(rse, lfn):
-                        self._add(rse, lfn)
 
     def _renew(self, rse: str, lfn: Lfn) -> bool:
         """Let a rule that may be about to end stay; False when it has just ended."""

@@ -199,18 +199,24 @@ class Freeing:
     def take_back(self, verdicts: Sequence[OnsiteCopy]) -> list[OnsiteCopy]:
         """Hold again those freed copies that must not go any more; return these.
 
+        A copy that the catalogue refuses to hold stays released, for the next look to try again; its deletion
+        finds no proof either.
+
         Raises
         ------
-        DppsError
-            When the catalogue cannot hold a copy now; its deletion finds no proof either.
+        Unavailable
+            When the catalogue does not answer.
         """
         staying = [one for one in verdicts if one.outcome is PreservationOutcome.KEPT]
-        for rse in dict.fromkeys(one.rse for one in staying):
-            self.keeper.keep(rse, [one.lfn for one in staying if one.rse == rse])
-        keys = [one.key for one in staying]
-        self.reader.evidence.mark_released(keys, None)
-        self.releases.forget(keys)
-        return [replace(one, outcome=PreservationOutcome.TAKEN_BACK) for one in staying]
+        refused = {
+            CopyKey(lfn, rse): why
+            for rse in dict.fromkeys(one.rse for one in staying)
+            for lfn, why in self.keeper.keep(rse, [one.lfn for one in staying if one.rse == rse]).items()
+        }
+        held = [one.key for one in staying if one.key not in refused]
+        self.reader.evidence.mark_released(held, None)
+        self.releases.forget(held)
+        return [_taken_back(one, refused.get(one.key)) for one in staying]
 
 
 _LET_GO: Final = "it was taken back before; it is free again in a moment"
@@ -231,6 +237,12 @@ def _released(verdict: OnsiteCopy, refusal: str | None) -> OnsiteCopy:
     if refusal is not None:
         return replace(verdict, outcome=PreservationOutcome.KEPT, reason=refusal)
     return replace(verdict, outcome=PreservationOutcome.FREED)
+
+
+def _taken_back(verdict: OnsiteCopy, refusal: str | None) -> OnsiteCopy:
+    if refusal is not None:
+        return replace(verdict, reason=f"{verdict.reason}; it is not taken back: {refusal}")
+    return replace(verdict, outcome=PreservationOutcome.TAKEN_BACK)
 
 
 def kept_copy(file: ArchivedFile, onsite: Replica, reason: str, *, stays: bool = False) -> OnsiteCopy:

@@ -65,8 +65,16 @@ class Releases(Protocol):
 class CopyKeeper(Protocol):
     """Rules that hold single copies where they are."""
 
-    def keep(self, rse: str, lfns: Sequence[Lfn]) -> None:
-        """Take copies back: none is deleted until it is let go. Repeating does no harm."""
+    def keep(self, rse: str, lfns: Sequence[Lfn]) -> Mapping[Lfn, str]:
+        """Take copies back: none is deleted until it is let go. Repeating does no harm.
+
+        Returns the files of which the catalogue holds no copy, with the reason; the others are held.
+
+        Raises
+        ------
+        Unavailable
+            When the catalogue does not answer.
+        """
         ...
 
     def let_go(self, rse: str, lfns: Sequence[Lfn]) -> list[Lfn]:
