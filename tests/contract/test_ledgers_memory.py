@@ -110,9 +110,6 @@ class _Reports:
     def reasons(self, copy: DamagedCopy) -> set[str]:
         return {f"{one.rse}: {one.reason}" for one in self._reports.copies if one.lfn == copy.lfn}
 
-    def is_available(self, copy: DamagedCopy) -> bool:
-        return copy in self._reports.copies
-
 
 class TestMemoryDamageReports(DamageReportsContract):
     @pytest.fixture

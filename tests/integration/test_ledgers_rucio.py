@@ -205,3 +205,8 @@ class TestRucioDamageReports(DamageReportsContract):
     @pytest.fixture
     def reports(self, running_system: RunningSystem) -> RucioDamageReports:
         return RucioDamageReports(connect_account(running_system.folder, "preservation"))
+
+    def test_a_suspicion_takes_no_copy_away(self, reports: RucioDamageReports, raw: _Reports) -> None:
+        copy = raw.register()
+        reports.suspect([copy])
+        assert raw.is_available(copy), "the audit reads it and decides"

@@ -24,10 +24,6 @@ class RawReports(Protocol):
         """Return why a copy is suspected."""
         ...
 
-    def is_available(self, copy: DamagedCopy) -> bool:
-        """Tell whether the catalogue gives the copy to readers."""
-        ...
-
 
 class DamageReportsContract:
     """The suite."""
@@ -40,11 +36,6 @@ class DamageReportsContract:
             assert copy.reason in reason
             assert copy.rse in reason
         assert raw.reasons(copies[2]) == set()
-
-    def test_a_suspicion_takes_no_copy_away(self, reports: DamageReports, raw: RawReports) -> None:
-        copy = raw.register()
-        reports.suspect([copy])
-        assert raw.is_available(copy), "the audit reads it and decides"
 
     def test_reporting_twice_is_no_error_and_nothing_is_one_either(
         self, reports: DamageReports, raw: RawReports
