@@ -43,6 +43,15 @@ def _configuration(name: str) -> dict[str, str]:
     return cwl_file(CONFIGURATIONS / f"{name}.yaml")
 
 
+def _small(name: str, folder: Path) -> dict[str, str]:
+    """Give a reference configuration of a training with small forests and two folds."""
+    text = (CONFIGURATIONS / f"{name}.yaml").read_text(encoding="utf-8")
+    text = text.replace("n_estimators: 100", "n_estimators: 5")
+    path = folder / f"{name}.yaml"
+    path.write_text(text.replace("n_cross_validations: 5", "n_cross_validations: 2"), encoding="utf-8")
+    return cwl_file(path)
+
+
 def _done(run: CwlRun) -> CwlRun:
     assert run.exit_code == 0, run.log
     return run
@@ -66,7 +75,8 @@ def models(synthetic: Path, tmp_path_factory: pytest.TempPathFactory, search_pat
         "train_energy_model",
         "energy",
         {
-            "config": _configuration("train_energy_model"),
+            # Of single images, for the single telescope below too.
+            "config": _small("train_energy_model_mono", folder),
             "gamma_events": cwl_file(synthetic / "gamma.train.h5"),
             "output_filename": "energy.pkl",
             "cv_output_filename": "energy.cv.h5",
@@ -89,7 +99,7 @@ def models(synthetic: Path, tmp_path_factory: pytest.TempPathFactory, search_pat
         "train_gammaness_model",
         "gammaness",
         {
-            "config": _configuration("train_gammaness_model"),
+            "config": _small("train_gammaness_model", folder),
             "gamma_events": cwl_file(applied["gamma"].path("applied_events")),
             "background_events": cwl_file(applied["proton"].path("applied_events")),
             "output_filename": "gammaness.pkl",
@@ -99,7 +109,7 @@ def models(synthetic: Path, tmp_path_factory: pytest.TempPathFactory, search_pat
         "train_disp_model",
         "displacement",
         {
-            "config": _configuration("train_disp_model"),
+            "config": _small("train_disp_model", folder),
             "gamma_events": cwl_file(applied["gamma"].path("applied_events")),
             "output_filename": "displacement.pkl",
         },
@@ -109,18 +119,32 @@ def models(synthetic: Path, tmp_path_factory: pytest.TempPathFactory, search_pat
 
 @pytest.fixture(scope="module")
 def response(synthetic: Path, tmp_path_factory: pytest.TempPathFactory, search_path: str) -> CwlRun:
-    """Event selection and response; without electrons."""
+    """Event selection and response of an event type; without electrons."""
+    folder = tmp_path_factory.mktemp("response")
+
+    def of_type(configuration: Path) -> dict[str, str]:
+        content = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+        query = content["DL2EventPreprocessor"]["DL2EventQualityQuery"]["quality_criteria"]
+        query.append(["three telescopes or more", "HillasReconstructor_telescopes.sum(axis=1) >= 3"])
+        path = folder / configuration.name
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return cwl_file(path)
+
+    simulations = {"gammas": cwl_file(synthetic / "gamma.h5"), "protons": cwl_file(synthetic / "proton.h5")}
     order = {
-        "optimize_config": _configuration("select_percentiles"),
-        "irf_config": cwl_file(synthetic / "irf.yaml"),
-        "gammas_optimize": cwl_file(synthetic / "gamma.h5"),
-        "protons_optimize": cwl_file(synthetic / "proton.h5"),
-        "gammas_irf": cwl_file(synthetic / "gamma.h5"),
-        "protons_irf": cwl_file(synthetic / "proton.h5"),
-        "analysis_name": "test",
+        "event_types": ["three-or-more"],
+        "optimize_configs": [of_type(CONFIGURATIONS / "select_percentiles.yaml")],
+        "irf_configs": [of_type(synthetic / "irf.yaml")],
+        **{f"{name}_{use}": path for name, path in simulations.items() for use in ("optimize", "irf")},
     }
-    document = WORKFLOWS / "workflows" / "workflow_optimize_and_irf.cwl"
-    return _done(run_cwl(document, order, tmp_path_factory.mktemp("response"), search_path))
+    document = WORKFLOWS / "workflows" / "irf_by_event_type.cwl"
+    return _done(run_cwl(document, order, folder, search_path))
+
+
+def _only(run: CwlRun, output: str) -> Path:
+    """Give the one file of an output that is a list."""
+    (entry,) = run.outputs[output]
+    return Path(entry["path"])
 
 
 @pytest.mark.verifies_usecase("UC-130-1.3.1")
@@ -140,14 +164,13 @@ def test_models_are_trained_and_say_with_what(models: Mapping[str, CwlRun]) -> N
 
 @pytest.mark.verifies_usecase("UC-130-1.6")
 @pytest.mark.verifies_usecase("UC-130-1.9")
-def test_selection_and_response_come_with_a_check(response: CwlRun) -> None:
-    names = {response.path(name).name for name in ("event_selection", "irf", "metrics")}
-    assert names == {"test.event_selection.fits", "test.irf.fits", "test.performance.fits"}
-    check = json.loads(response.path("irf_check").read_text(encoding="utf-8"))
+def test_selection_and_response_of_an_event_type_come_with_a_check(response: CwlRun) -> None:
+    names = {_only(response, output).name for output in ("event_selections", "irfs", "metrics")}
+    kinds = ("event_selection", "irf", "performance")
+    assert names == {f"three-or-more.{kind}.fits" for kind in kinds}
+    check = json.loads(_only(response, "irf_checks").read_text(encoding="utf-8"))
     assert check["accepted"] is True
-    assert response.path("irf_curves").read_bytes().startswith(b"\x89PNG")
-    for log in ("optimize_provenance_log", "irf_provenance_log"):
-        assert _records(response.path(log))[0]["exit_code"] == 0
+    assert b"EVTYPE  = 'three-or-more'" in _only(response, "irfs").read_bytes()
 
 
 @pytest.mark.verifies_usecase("UC-130-1.6")
@@ -158,7 +181,7 @@ def test_response_without_statistics_ends_the_workflow(
         "config": _configuration("compute_irf"),
         "gammas": cwl_file(synthetic / "gamma.h5"),
         "protons": cwl_file(synthetic / "proton.h5"),
-        "event_selection": cwl_file(response.path("event_selection")),
+        "event_selection": cwl_file(_only(response, "event_selections")),
     }
     run = run_cwl(WORKFLOWS / "tools" / "compute_irf.cwl", order, tmp_path, search_path)
     assert run.exit_code != 0
@@ -178,8 +201,8 @@ def test_showers_become_an_event_list_with_an_index(
             cwl_file(models[name].path("reco_model")) for name in ("energy", "gammaness", "displacement")
         ],
         "models_config": _configuration("apply_models"),
-        "event_selection": cwl_file(response.path("event_selection")),
-        "irfs": [cwl_file(response.path("irf"))],
+        "event_selection": cwl_file(_only(response, "event_selections")),
+        "irfs": [cwl_file(_only(response, "irfs"))],
         "observation": cwl_file(synthetic / "observation.yaml"),
     }
     document = WORKFLOWS / "workflows" / "workflow_dl2_to_dl3.cwl"
@@ -228,20 +251,13 @@ def test_streams_of_an_observation_block_become_showers(
 
 @pytest.mark.verifies_usecase("UC-130-1.2.2")
 def test_stream_of_one_telescope_becomes_showers(
-    synthetic: Path, streams: list[Path], tmp_path: Path, search_path: str
+    models: Mapping[str, CwlRun], streams: list[Path], tmp_path: Path, search_path: str
 ) -> None:
-    training = {
-        "config": _configuration("train_energy_model_mono"),
-        "gamma_events": cwl_file(synthetic / "gamma.train.h5"),
-        "output_filename": "energy.pkl",
-    }
-    tool = WORKFLOWS / "tools" / "train_energy_model.cwl"
-    model = _done(run_cwl(tool, training, tmp_path / "model", search_path)).path("reco_model")
     order = {
         "processing_config": _configuration("process_events"),
         "models_config": _configuration("apply_models"),
         "dl0": cwl_file(streams[0]),
-        "models": [cwl_file(model)],
+        "models": [cwl_file(models["energy"].path("reco_model"))],
     }
     document = WORKFLOWS / "workflows" / "process_single_telescope.cwl"
     run = _done(run_cwl(document, order, tmp_path / "run", search_path))
@@ -294,30 +310,6 @@ def test_many_files_become_one(streams: list[Path], tmp_path: Path, search_path:
     (record,) = _records(run.path("merge_provenance_log"))
     assert len({entry["sha256"] for entry in record["input"]}) >= len(files)
     assert run.path("merged_output").read_bytes().startswith(b"\x89HDF")
-
-
-@pytest.mark.verifies_usecase("UC-130-1.6")
-def test_response_of_an_event_type(synthetic: Path, tmp_path: Path, search_path: str) -> None:
-    def of_type(configuration: Path) -> dict[str, str]:
-        content = yaml.safe_load(configuration.read_text(encoding="utf-8"))
-        query = content["DL2EventPreprocessor"]["DL2EventQualityQuery"]["quality_criteria"]
-        query.append(["three telescopes or more", "HillasReconstructor_telescopes.sum(axis=1) >= 3"])
-        path = tmp_path / configuration.name
-        path.write_text(yaml.safe_dump(content), encoding="utf-8")
-        return cwl_file(path)
-
-    simulations = {"gammas": cwl_file(synthetic / "gamma.h5"), "protons": cwl_file(synthetic / "proton.h5")}
-    order = {
-        "event_types": ["three-or-more"],
-        "optimize_configs": [of_type(CONFIGURATIONS / "select_percentiles.yaml")],
-        "irf_configs": [of_type(synthetic / "irf.yaml")],
-        **{f"{name}_{use}": path for name, path in simulations.items() for use in ("optimize", "irf")},
-    }
-    document = WORKFLOWS / "workflows" / "irf_by_event_type.cwl"
-    run = _done(run_cwl(document, order, tmp_path, search_path))
-    (response,) = run.outputs["irfs"]
-    assert response["basename"] == "three-or-more.irf.fits"
-    assert b"EVTYPE  = 'three-or-more'" in Path(response["path"]).read_bytes()
 
 
 def test_unknown_file_name_is_refused(synthetic: Path, tmp_path: Path, search_path: str) -> None:
