@@ -32,8 +32,8 @@ _CHUNK = 500
 class RucioCatalogue:
     """Files, replicas, rules and metadata, kept by Rucio.
 
-    Needs an account with the attribute ``admin``: Rucio's generic policy lets no other one register
-    replicas or release them.
+    `dpps.services.rucio_policy.decisions` says which attributes let its account register files, make and end
+    rules, or release copies.
 
     Parameters
     ----------
