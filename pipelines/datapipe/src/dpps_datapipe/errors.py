@@ -13,7 +13,7 @@ The codes are those that the calibration pipeline publishes; 103 is not used.
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dpps.domain.errors import DppsError
 
@@ -45,7 +45,7 @@ class StepError(DppsError):
     default_code: ClassVar[str] = "datapipe.failed"
 
     def __init__(self, message: str, *, path: Path | None = None, next_step: str = "") -> None:
-        identifiers = {} if path is None else {"path": path}
+        identifiers: dict[str, Any] = {} if path is None else {"path": path}
         super().__init__(message, next_step=next_step, **identifiers)
         self.path = path
 

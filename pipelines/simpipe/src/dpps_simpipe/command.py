@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"dpps-simpipe: {error}\n")
         if error.next_step:
             sys.stderr.write(f"{error.next_step}\n")
-        return int(error.exit_code)
+        return error.exit_code
     if options.json:
         sys.stdout.write(json.dumps(result, indent=2) + "\n")
     else:

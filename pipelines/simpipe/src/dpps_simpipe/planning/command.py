@@ -36,12 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         result, text = options.run(options)
-    except PlanError as error:
-        sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
-        return error.exit_code
     except DppsError as error:
+        if options.json:
+            sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
         sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
-        return _CODES.get(type(error), 1)
+        return error.exit_code if isinstance(error, PlanError) else _CODES.get(type(error), 1)
     except OSError as error:
         sys.stderr.write(f"error: {error}\nnext step: check the path and the space on its disk\n")
         return 102

@@ -199,7 +199,7 @@ def _make_block_plainly(
     try:
         _make_block(description, block, target, levels)
     except DppsError as error:
-        return dict(error.as_dict())
+        return error.as_dict()
     return None
 
 
