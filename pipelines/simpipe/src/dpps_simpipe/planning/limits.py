@@ -140,7 +140,7 @@ def read_limits(path: Path) -> list[Limits]:
     except (OSError, ValueError, KeyError, AttributeError, TypeError, u.UnitConversionError) as wrong:
         raise PlanInvalid(
             f"{path} is no table of limits: {wrong}",
-            "make one with: dpps-simpipe-plan limits",
+            "give ECSV with the columns of simtools' table of CORSIKA limits",
         ) from wrong
 
 
