@@ -6,6 +6,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from ctapipe.instrument import SubarrayDescription
+from ctapipe_io_zfits.instrument import get_array_elements_by_id
 from dpps_simpipe.atmosphere import Atmosphere
 from dpps_simpipe.instrument import array_names, load_array, subarray_description
 from dpps_simpipe.simulation.light import YIELD_STEP, LightYields, make_targets
@@ -32,6 +33,17 @@ def test_arrays_in_ctapipes_terms(name: str, counts: dict[str, int]) -> None:
 
 def test_all_arrays_load() -> None:
     assert {load_array(name).site for name in array_names()} == {"CTAO-NORTH", "CTAO-SOUTH"}
+
+
+def test_telescopes_have_the_numbers_of_the_observatory() -> None:
+    numbers = {
+        telescope.name: telescope.tel_id
+        for name in array_names()
+        for telescope in load_array(name).telescopes
+    }
+    published = {element["name"]: element_id for element_id, element in get_array_elements_by_id().items()}
+    assert numbers.items() <= published.items()
+    assert load_array("ctao-north-lst").subarray_id == 2
 
 
 def test_unknown_array_names_the_known_ones() -> None:

@@ -146,7 +146,7 @@ class Telescope:
     Parameters
     ----------
     tel_id : int
-        Number in events.
+        Number in events: the observatory's number of the array element.
     name : str
         Name at the observatory.
     kind : TelescopeType
@@ -171,6 +171,8 @@ class Array:
         Name in run descriptions.
     version : str
         Version of the instrument model.
+    subarray_id : int
+        Number of the subarray in raw data: that of the observatory, or above 900 where none is published.
     source : str
         Where the layout is from.
     site : str
@@ -197,6 +199,7 @@ class Array:
 
     name: str
     version: str
+    subarray_id: int
     source: str
     site: str
     latitude_deg: float
