@@ -8,8 +8,9 @@ import pytest
 from astropy.io import fits
 from dpps_datapipe.dl3.grid import choose_points, grid_point, interpolate
 from dpps_datapipe.dl3.sky import field_angle_deg
-from dpps_datapipe.errors import ConfigurationError, InsufficientStatistics, MissingInput
 from dpps_datapipe.irf.reading import Axis, Response, ResponseFile
+
+from dpps.domain.steps import ConfigurationError, InsufficientStatistics, MissingInput
 
 ENERGY = Axis(low=np.array([0.1, 1.0]), high=np.array([1.0, 10.0]))
 OFFSET = Axis(low=np.array([0.0]), high=np.array([1.0]))

@@ -7,14 +7,6 @@ from pathlib import Path
 import pytest
 import tables
 import yaml
-from dpps_datapipe.errors import (
-    ConfigurationError,
-    CorruptedInput,
-    InsufficientStatistics,
-    MissingInput,
-    StepError,
-    StorageError,
-)
 from dpps_datapipe.steps import models as trained
 from dpps_datapipe.steps.inputs import Telescope, check_calibration, other_telescopes
 from dpps_datapipe.steps.run import named_files, translate
@@ -23,6 +15,15 @@ from dpps_datapipe.testing.__main__ import training_sample
 from dpps_datapipe.testing.files import write_simulation
 from dpps_datapipe.testing.response import KnownResponse
 from dpps_datapipe.testing.showers import draw_events
+
+from dpps.domain.steps import (
+    ConfigurationError,
+    CorruptedInput,
+    InsufficientStatistics,
+    MissingInput,
+    StepError,
+    StorageError,
+)
 
 from .conftest import CONFIGURATION, Processed, Synthetic, step
 

@@ -5,8 +5,8 @@ import json
 import sys
 from collections.abc import Sequence
 
+from dpps.domain.steps import StepError
 from dpps_datapipe import __version__
-from dpps_datapipe.errors import StepError
 from dpps_datapipe.steps.table import STEPS
 
 __all__ = ["main"]

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dpps_datapipe.errors import CorruptedInput
-from dpps_datapipe.parsing import StepParser
+from dpps.domain.steps import CorruptedInput, StepParser
 from dpps_datapipe.provenance import Activity
 from dpps_datapipe.steps.inputs import EventFile, check_one_array, read_event_file
 

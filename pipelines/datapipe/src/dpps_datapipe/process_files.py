@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from dpps_datapipe.errors import ConfigurationError, StepError
-from dpps_datapipe.parsing import StepParser
+from dpps.domain.steps import ConfigurationError, StepError, StepParser
 from dpps_datapipe.steps.table import STEPS
 
 __all__ = ["FileResult", "output_path", "process_files", "run"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dpps_datapipe.errors import StepError
+from dpps.domain.steps import StepError
 
 __all__ = ["Activity", "complete_record", "configuration_hash", "file_checksum"]
 

@@ -16,13 +16,14 @@ from astropy.table import QTable
 from dpps_simpipe.planning.back_ends import FastSimulator, Simtools, Task
 from dpps_simpipe.planning.command import main
 from dpps_simpipe.planning.cost import estimate
-from dpps_simpipe.planning.errors import InsufficientStatistics, MissingInput, PlanInvalid
 from dpps_simpipe.planning.grid import jobs_of, points_of
 from dpps_simpipe.planning.jobs import read_grid, write_jobs
 from dpps_simpipe.planning.limits import Limits, TriggeredEvents, derive_limits, read_limits, write_limits
 from dpps_simpipe.planning.manifest import RunStatistics, make_manifest, read_manifest, write_manifest
 from dpps_simpipe.planning.plan import Cost, Plan, Statistics, load_plan
 from dpps_simpipe.planning.statistics import read_pilot, required_showers, spectrum_fraction
+
+from dpps.domain.steps import ConfigurationError, InsufficientStatistics, MissingInput
 
 GAMMA: dict[str, Any] = {
     "primary": "gamma",
@@ -144,7 +145,7 @@ def test_what_a_pilot_cannot_bear_is_refused_with_the_bin(
 def test_a_wrong_pilot_is_refused(tmp_path: Path, columns: dict[str, Any]) -> None:
     path = tmp_path / "pilot.ecsv"
     QTable(columns).write(path, format="ascii.ecsv")
-    with pytest.raises(PlanInvalid, match=r"pilot\.ecsv"):
+    with pytest.raises(ConfigurationError, match=r"pilot\.ecsv"):
         read_pilot(path)
 
 
@@ -168,9 +169,9 @@ def test_limits_narrow_what_is_thrown_and_are_never_borrowed(planned: Planner, t
     assert point.energy_tev == (0.03, 100.0)
     assert point.core_scatter_max_m == 700.0
     assert point.view_cone_deg == (0.0, 4.0)
-    with pytest.raises(PlanInvalid, match="zenith 20 deg, azimuth 180 deg"):
+    with pytest.raises(ConfigurationError, match="zenith 20 deg, azimuth 180 deg"):
         points_of(load_plan(planned(limits="limits.ecsv")))
-    with pytest.raises(PlanInvalid, match="leave nothing to throw"):
+    with pytest.raises(ConfigurationError, match="leave nothing to throw"):
         points_of(
             load_plan(planned(limits="limits.ecsv", pointings=only, gamma={"energy_tev": [0.01, 0.02]}))
         )
@@ -207,7 +208,7 @@ def test_the_table_of_runs_comes_back_as_it_was(planned: Planner, tmp_path: Path
     assert (grid.production, grid.spectral_index) == ("x", {"gamma": -1.5})
     assert grid.job(12) == jobs[11]
     for row in (0, 13, -1):
-        with pytest.raises(PlanInvalid, match="rows 1 to 12"):
+        with pytest.raises(ConfigurationError, match="rows 1 to 12"):
             grid.job(row)
     assert [one.name for one in tmp_path.iterdir()] == ["plan.yaml", "grid.ecsv"] or len(
         list(tmp_path.iterdir())
@@ -231,7 +232,7 @@ def test_a_wrong_table_of_runs_is_refused(planned: Planner, tmp_path: Path, chan
     table.write(path, format="ascii.ecsv", overwrite=True)
     if change == "no table":
         path.write_text("nothing of the kind")
-    with pytest.raises(PlanInvalid, match=r"grid\.ecsv"):
+    with pytest.raises(ConfigurationError, match=r"grid\.ecsv"):
         read_grid(path)
 
 
@@ -251,7 +252,7 @@ def test_a_wrong_table_of_runs_is_refused(planned: Planner, tmp_path: Path, chan
     ],
 )
 def test_a_wrong_plan_is_refused_with_the_entry(planned: Planner, entry: dict[str, Any], place: str) -> None:
-    with pytest.raises(PlanInvalid, match=place):
+    with pytest.raises(ConfigurationError, match=place):
         load_plan(planned(**entry))
 
 
@@ -297,7 +298,7 @@ def test_simtools_says_what_is_missing(planned: Planner, tmp_path: Path) -> None
         "--job_grid_row=1",
     ]
     assert FastSimulator().command(task)[:2] == ["dpps-simpipe-plan", "run"]
-    with pytest.raises(PlanInvalid, match="no name of an option"):
+    with pytest.raises(ConfigurationError, match="no name of an option"):
         FastSimulator().command(Task(job_grid=path, row=1, output=tmp_path, options={"--x y": "1"}))
 
 
@@ -314,13 +315,13 @@ def test_a_manifest_names_files_that_are_there(planned: Planner, tmp_path: Path)
     )
     path = tmp_path / "simulate_prod_job_metadata.yml"
     write_manifest(path, manifest)
-    with pytest.raises(PlanInvalid, match=r"run1\.h5"):
+    with pytest.raises(ConfigurationError, match=r"run1\.h5"):
         read_manifest(path)
     (tmp_path / "run1.h5").touch()
     assert read_manifest(path) == manifest
     assert manifest.catalog_metadata["phiP"] == 180.0
     path.write_text("particle: gamma\nview_cone: 10\n")
-    with pytest.raises(PlanInvalid, match="schema_name"):
+    with pytest.raises(ConfigurationError, match="schema_name"):
         read_manifest(path)
     with pytest.raises(MissingInput):
         read_manifest(tmp_path / "none.yml")

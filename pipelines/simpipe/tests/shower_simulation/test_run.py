@@ -16,7 +16,8 @@ from dpps_simpipe.simulation.kinematics import draw_kinematics, random_of_shower
 from dpps_simpipe.simulation.production import produce
 from dpps_simpipe.source import ShowerSimulationSource
 
-from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput, NotFound
+from dpps.domain.errors import Conflict, DamagedFile, InvalidInput, NotFound
+from dpps.domain.steps import ConfigurationError
 
 DESCRIPTION = {
     "dpps_simulation": 1,
@@ -223,11 +224,13 @@ def test_bad_options_are_refused(tmp_path: Path, options: dict[str, object], wor
 def test_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _write(tmp_path, primary="neutrino")
     output = str(tmp_path / "out.h5")
-    assert main(["simulate", str(path), "--output", output, "--json"]) == InvalidInput.exit_code
+    assert main(["simulate", str(path), "--output", output, "--json"]) == ConfigurationError.exit_code
     captured = capsys.readouterr()
     assert json.loads(captured.out)["identifiers"] == {"key": "primary"}
     assert "primary must be one of" in captured.err
     assert main(["simulate", str(_write(tmp_path)), "--output", output, "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["blocks"] == 2
-    assert main(["compare", "--output", output]) == InvalidInput.exit_code
-    assert issubclass(InvalidInput, DppsError)
+    assert main(["compare", "--output", output]) == ConfigurationError.exit_code
+    assert main(["simulat"]) == ConfigurationError.exit_code
+    assert main(["simulate"]) == ConfigurationError.exit_code
+    assert "--output" in capsys.readouterr().err

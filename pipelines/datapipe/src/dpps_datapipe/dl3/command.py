@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dpps.domain.steps import ConfigurationError, StepParser
 from dpps_datapipe.dl3.clock import SCALES, Clock
 from dpps_datapipe.dl3.events import Columns, read_events, select_events
 from dpps_datapipe.dl3.grid import Choice, GridPoint, choose_points, grid_point
@@ -15,12 +16,10 @@ from dpps_datapipe.dl3.notes import read_notes
 from dpps_datapipe.dl3.observation import Observation, observe
 from dpps_datapipe.dl3.responses import response_hdus
 from dpps_datapipe.dl3.writing import event_list_hdus, write_event_list
-from dpps_datapipe.errors import ConfigurationError
 from dpps_datapipe.irf.check import check_response
 from dpps_datapipe.irf.command import refusal
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import read_response
-from dpps_datapipe.parsing import StepParser
 from dpps_datapipe.provenance import Activity, configuration_hash, file_checksum
 
 __all__ = ["make_event_list", "run"]

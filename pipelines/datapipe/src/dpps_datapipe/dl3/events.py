@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dpps_datapipe.dl3.intervals import Floats
-from dpps_datapipe.errors import (
+from dpps.domain.steps import (
     ConfigurationError,
     CorruptedInput,
     InsufficientStatistics,
     MissingInput,
 )
+from dpps_datapipe.dl3.intervals import Floats
 from dpps_datapipe.steps.inputs import read_event_file
 
 __all__ = ["Columns", "EventTable", "Observed", "read_events", "select_events"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dpps.domain.steps import ConfigurationError, InsufficientStatistics, MissingInput
 from dpps_datapipe.dl3.sky import field_angle_deg
-from dpps_datapipe.errors import ConfigurationError, InsufficientStatistics, MissingInput
 from dpps_datapipe.irf.reading import Axis, Floats, Response, ResponseFile
 
 __all__ = ["Choice", "GridPoint", "choose_points", "grid_point", "interpolate"]

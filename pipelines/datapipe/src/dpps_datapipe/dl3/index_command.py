@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dpps.domain.steps import CorruptedInput, MissingInput, StepParser
 from dpps_datapipe.dl3.headers import hdu_header, index_product
 from dpps_datapipe.dl3.writing import write_event_list
-from dpps_datapipe.errors import CorruptedInput, MissingInput
-from dpps_datapipe.parsing import StepParser
 from dpps_datapipe.provenance import Activity
 
 __all__ = ["index_folder", "run"]

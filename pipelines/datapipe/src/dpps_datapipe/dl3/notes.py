@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dpps_datapipe.errors import ConfigurationError, MissingInput
+from dpps.domain.steps import ConfigurationError, MissingInput
 
 __all__ = ["DeadTime", "Interval", "ObservationNotes", "Rights", "SimulatedClock", "Target", "read_notes"]
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from dpps.domain.steps import InsufficientStatistics, MissingInput
 from dpps_datapipe.dl3.clock import Clock
 from dpps_datapipe.dl3.events import EventTable, Observed
 from dpps_datapipe.dl3.intervals import Floats, contained, live_fraction, subtract, total_seconds
 from dpps_datapipe.dl3.notes import ObservationNotes
 from dpps_datapipe.dl3.pointing import PointingTrack, pointing_track
 from dpps_datapipe.dl3.sky import SITES, to_sky
-from dpps_datapipe.errors import InsufficientStatistics, MissingInput
 
 __all__ = ["Observation", "observe"]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from dpps.domain.steps import MissingInput
 from dpps_datapipe.dl3.clock import Clock
 from dpps_datapipe.dl3.intervals import Floats
 from dpps_datapipe.dl3.notes import ObservationNotes
 from dpps_datapipe.dl3.sky import to_horizon, to_sky
-from dpps_datapipe.errors import MissingInput
 
 __all__ = ["PointingTrack", "pointing_track"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from dpps.domain.steps import StorageError
 from dpps_datapipe.dl3.headers import events_header, hdu_header, instrument_header, time_header
 from dpps_datapipe.dl3.observation import Observation
-from dpps_datapipe.errors import StorageError
 
 __all__ = ["event_list_hdus", "write_event_list"]
 

@@ -5,11 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dpps_datapipe.errors import InsufficientStatistics
+from dpps.domain.steps import InsufficientStatistics, StepParser
 from dpps_datapipe.irf.check import check_response, claimed
 from dpps_datapipe.irf.findings import Finding, Limits
 from dpps_datapipe.irf.reading import ResponseFile, read_response
-from dpps_datapipe.parsing import StepParser
 from dpps_datapipe.provenance import Activity
 
 __all__ = ["refusal", "run"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpps_datapipe.errors import CorruptedInput, MissingInput
+from dpps.domain.steps import CorruptedInput, MissingInput
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList

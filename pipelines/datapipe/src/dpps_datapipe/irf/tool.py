@@ -10,7 +10,7 @@ from ctapipe.core.traits import Unicode
 from ctapipe.io import TableLoader
 from ctapipe.tools.compute_irf import IrfTool
 
-from dpps_datapipe.errors import InsufficientStatistics
+from dpps.domain.steps import InsufficientStatistics
 from dpps_datapipe.irf.check import check_response
 from dpps_datapipe.irf.command import refusal
 from dpps_datapipe.irf.findings import Limits

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpps_datapipe.errors import CorruptedInput, MissingInput
+from dpps.domain.steps import CorruptedInput, MissingInput
 
 __all__ = [
     "EventFile",

@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
-from dpps_datapipe.errors import CorruptedInput, MissingInput
+from dpps.domain.steps import CorruptedInput, MissingInput
 from dpps_datapipe.steps.inputs import EventFile, Telescope, other_telescopes
 
 __all__ = ["check_models", "installed_versions", "stamp_model"]
@@ -49,7 +50,16 @@ def _load(path: Path) -> Any:
             path=path,
             next_step="train it again with the versions installed here",
         ) from error
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, ImportError, LookupError) as error:
+    except (
+        UnpicklingError,
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ImportError,
+        LookupError,
+    ) as error:
         raise CorruptedInput(
             f"the model does not load: {error}", path=path, next_step="fetch it again, or train it again"
         ) from error

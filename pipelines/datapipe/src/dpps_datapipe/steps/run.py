@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dpps_datapipe.errors import (
+from dpps.domain.steps import (
     ConfigurationError,
     CorruptedInput,
     InsufficientStatistics,
@@ -19,6 +19,7 @@ from dpps_datapipe.errors import (
     StepError,
     StorageError,
 )
+from dpps_datapipe.array_description import VARIABLE, array_description
 from dpps_datapipe.provenance import complete_record
 from dpps_datapipe.steps.inputs import check_calibration, check_one_array, read_event_file
 from dpps_datapipe.steps.models import check_models, stamp_model
@@ -155,7 +156,7 @@ def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
     """
     import tables
     from ctapipe.core import ToolConfigurationError
-    from ctapipe.exceptions import InputMissing, TooFewEvents
+    from ctapipe.exceptions import IncompatibleDataModelVersion, InputMissing, TooFewEvents, UnknownSubarray
     from ctapipe.io.hdf5merger import CannotMerge
     from traitlets import TraitError
 
@@ -167,6 +168,9 @@ def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
         return InsufficientStatistics(text, path=path, next_step="give more events, or loosen the selection")
     if isinstance(error, CannotMerge):
         return CorruptedInput(text, path=path, next_step="merge files of one array and data model")
+    if isinstance(error, UnknownSubarray | IncompatibleDataModelVersion):
+        step = f"name a folder with this subarray in {VARIABLE}; dpps-simpipe service-data writes one"
+        return ConfigurationError(f"no array description fits: {text}", path=path, next_step=step)
     if isinstance(error, InputMissing | FileNotFoundError):
         return MissingInput(text, path=path)
     if isinstance(error, TraitError | ToolConfigurationError):
@@ -228,7 +232,7 @@ def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> N
     tool.log.addFilter(_is_no_step_error)
     # One record for each run, also when several tools run in one process.
     Provenance().clear()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), array_description():
         warnings.filterwarnings("error", message=_TRUNCATION)
         try:
             tool.run(list(arguments), raises=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from dpps_simpipe.planning.errors import MissingInput, PlanInvalid
+from dpps.domain.steps import ConfigurationError, MissingInput
 from dpps_simpipe.planning.jobs import DEFAULT_INDEX, read_grid
 
 __all__ = ["BACK_ENDS", "BackEnd", "FastSimulator", "Simtools", "Task"]
@@ -42,7 +42,7 @@ class BackEnd(Protocol):
 
         Raises
         ------
-        MissingInput, PlanInvalid
+        MissingInput, ConfigurationError
             When the table has no such row, or the machine lacks what the back end needs.
         """
         ...
@@ -102,7 +102,7 @@ class Simtools:
         grid = read_grid(task.job_grid)
         primary = grid.job(task.row).primary
         if grid.spectral_index[primary] != DEFAULT_INDEX:
-            raise PlanInvalid(
+            raise ConfigurationError(
                 f"{task.job_grid}: the spectral index {grid.spectral_index[primary]:g} of {primary} has no "
                 "place in a job grid of simtools",
                 f"plan with spectral_index: {DEFAULT_INDEX:g}, or use the back end dpps-simpipe",
@@ -127,7 +127,7 @@ def _options(task: Task) -> list[str]:
     options = task.options or {}
     for name in options:
         if not name.replace("_", "").replace("-", "").isalnum() or name.startswith("-"):
-            raise PlanInvalid(f"{name!r} is no name of an option", "write it without leading dashes")
+            raise ConfigurationError(f"{name!r} is no name of an option", "write it without leading dashes")
     return [f"--{name}={value}" for name, value in options.items()]
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpps.domain.errors import DamagedFile, DppsError, InvalidInput, NotFound
-from dpps_simpipe.planning.errors import PlanError
+from dpps.domain.errors import DppsError
+from dpps.domain.steps import step_exit_code
 
 if TYPE_CHECKING:
     from dpps_simpipe.planning.grid import GridPoint
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_CODES: dict[type[DppsError], int] = {InvalidInput: 101, DamagedFile: 104, NotFound: 105}
-"""Exit codes of the pipelines' interface for errors of the simulator."""
 _BACK_ENDS = ("dpps-simpipe", "simtools")
 
 
@@ -40,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
         sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
-        return error.exit_code if isinstance(error, PlanError) else _CODES.get(type(error), 1)
+        return step_exit_code(error)
     except OSError as error:
         sys.stderr.write(f"error: {error}\nnext step: check the path and the space on its disk\n")
         return 102

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from dpps_simpipe.planning.errors import PlanInvalid
+from dpps.domain.steps import ConfigurationError
 from dpps_simpipe.planning.jobs import Job
 from dpps_simpipe.planning.limits import Limits, find_limits, read_limits
 from dpps_simpipe.planning.plan import Plan, Primary
@@ -56,7 +56,7 @@ def points_of(plan: Plan) -> list[GridPoint]:
 
     Raises
     ------
-    PlanInvalid, InsufficientStatistics
+    ConfigurationError, InsufficientStatistics
         When a table is wrong or lacks a point, limits leave nothing to throw, or the pilot cannot bear what
         is asked.
     """
@@ -147,7 +147,7 @@ def _narrowed(thrown: _Thrown, limit: Limits) -> _Thrown:
     low, high = thrown.energy_tev
     energy = (max(low, limit.energy_min_tev), high)
     if energy[0] >= energy[1]:
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"limits leave nothing to throw: {limit.primary} at zenith {limit.zenith_deg:g} deg triggers "
             f"above {limit.energy_min_tev:.3g} TeV, and {high:.3g} TeV is the most that is asked for",
             "raise energy_tev, or leave the point out",

@@ -15,7 +15,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from dpps_simpipe.planning.errors import MissingInput, PlanInvalid
+from dpps.domain.steps import ConfigurationError, MissingInput
 
 __all__ = ["DEFAULT_INDEX", "FORMAT_VERSION", "Job", "JobGrid", "read_grid", "write_jobs"]
 
@@ -73,11 +73,13 @@ class JobGrid:
 
         Raises
         ------
-        PlanInvalid
+        ConfigurationError
             When there is no such row.
         """
         if not 1 <= row <= len(self.jobs):
-            raise PlanInvalid(f"{self.path} has rows 1 to {len(self.jobs)}, not {row}", "give another row")
+            raise ConfigurationError(
+                f"{self.path} has rows 1 to {len(self.jobs)}, not {row}", "give another row"
+            )
         return self.jobs[row - 1]
 
 
@@ -103,11 +105,11 @@ def write_jobs(
 
     Raises
     ------
-    PlanInvalid
+    ConfigurationError
         When there is no run: an empty table is no product.
     """
     if not jobs:
-        raise PlanInvalid("the plan makes no run", "give at least one primary and one point")
+        raise ConfigurationError("the plan makes no run", "give at least one primary and one point")
     table = QTable()
     for field in fields(Job):
         values = [getattr(job, field.name) for job in jobs]
@@ -142,7 +144,7 @@ def read_grid(path: Path) -> JobGrid:
     ------
     MissingInput
         When there is no such file.
-    PlanInvalid
+    ConfigurationError
         When it is no such table; names the column.
     """
     if not path.is_file():
@@ -150,19 +152,19 @@ def read_grid(path: Path) -> JobGrid:
     try:
         table = QTable.read(path, format="ascii.ecsv")
     except (OSError, ValueError, TypeError) as wrong:
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"{path} is no job grid: {wrong}", "make one with: dpps-simpipe-plan make"
         ) from wrong
     missing = [field.name for field in fields(Job) if field.name not in table.colnames]
     if missing or not len(table):
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"{path} is no job grid: " + (f"it lacks {', '.join(missing)}" if missing else "it has no rows"),
             f"compare it with simtools' {_SCHEMA} {FORMAT_VERSION}",
         )
     try:
         columns = {field.name: _column(table, field.name, field.type == "int") for field in fields(Job)}
     except (u.UnitConversionError, TypeError, ValueError) as wrong:
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"{path}: {wrong}", f"compare it with simtools' {_SCHEMA} {FORMAT_VERSION}"
         ) from wrong
     jobs = tuple(Job(**{name: values[row] for name, values in columns.items()}) for row in range(len(table)))

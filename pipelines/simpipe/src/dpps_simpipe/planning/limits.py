@@ -17,7 +17,7 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from dpps_simpipe.planning.errors import InsufficientStatistics, PlanInvalid
+from dpps.domain.steps import ConfigurationError, InsufficientStatistics
 
 __all__ = ["Limits", "TriggeredEvents", "derive_limits", "find_limits", "read_limits", "write_limits"]
 
@@ -119,7 +119,7 @@ def read_limits(path: Path) -> list[Limits]:
 
     Raises
     ------
-    PlanInvalid
+    ConfigurationError
         When columns or units are missing or wrong.
     """
     try:
@@ -138,7 +138,7 @@ def read_limits(path: Path) -> list[Limits]:
             for row in table
         ]
     except (OSError, ValueError, KeyError, AttributeError, TypeError, u.UnitConversionError) as wrong:
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"{path} is no table of limits: {wrong}",
             "give ECSV with the columns of simtools' table of CORSIKA limits",
         ) from wrong
@@ -156,7 +156,7 @@ def find_limits(
 
     Raises
     ------
-    PlanInvalid
+    ConfigurationError
         When the table has none for it, or several.
     """
     found = [
@@ -168,7 +168,7 @@ def find_limits(
         and math.isclose(one.nsb_level, nsb_level, rel_tol=1e-6)
     ]
     if len(found) != 1:
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"the table of limits has {len(found) or 'no'} rows for {primary} at {array_name}, zenith "
             f"{zenith_deg:g} deg, azimuth {azimuth_deg:g} deg, background {nsb_level:g}; one is needed",
             "throw a pilot there and add its limits, or plan without limits",

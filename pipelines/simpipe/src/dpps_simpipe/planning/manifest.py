@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dpps_simpipe.planning.errors import MissingInput, PlanInvalid
+from dpps.domain.steps import ConfigurationError, MissingInput
 from dpps_simpipe.planning.jobs import Job
 
 __all__ = [
@@ -100,7 +100,7 @@ def read_manifest(path: Path) -> Manifest:
     ------
     MissingInput
         When there is none: the run did not finish.
-    PlanInvalid
+    ConfigurationError
         When it is no manifest, or names a file that is not beside it; names the entry.
     """
     try:
@@ -110,16 +110,18 @@ def read_manifest(path: Path) -> Manifest:
             f"there is no manifest {path}", "look into the log of the run: it did not finish"
         ) from wrong
     except (yaml.YAMLError, UnicodeDecodeError) as wrong:
-        raise PlanInvalid(f"{path} is no YAML: {wrong}", "simulate the run again") from wrong
+        raise ConfigurationError(f"{path} is no YAML: {wrong}", "simulate the run again") from wrong
     except ValidationError as wrong:
         first = wrong.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"{path}: {place}: {first['msg']}", "compare it with simulate_prod_job_metadata.schema.yml 1.0.0"
         ) from wrong
     for name in (name for names in manifest.files.values() for name in names):
         if Path(name).name != name or not (path.parent / name).is_file():
-            raise PlanInvalid(f"{path} names {name!r}, which is not beside it", "simulate the run again")
+            raise ConfigurationError(
+                f"{path} names {name!r}, which is not beside it", "simulate the run again"
+            )
     return manifest
 
 

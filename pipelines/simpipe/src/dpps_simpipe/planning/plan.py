@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dpps_simpipe.planning.errors import MissingInput, PlanInvalid
+from dpps.domain.steps import ConfigurationError, MissingInput
 
 __all__ = ["LIGHT", "Plan", "Pointings", "Primary", "PrimaryName", "Scaling", "Statistics", "load_plan"]
 
@@ -144,7 +144,7 @@ def load_plan(path: Path) -> Plan:
     ------
     MissingInput
         When the file, or one that it names, is not there.
-    PlanInvalid
+    ConfigurationError
         When it is no plan; the message names the entry.
     """
     try:
@@ -154,13 +154,15 @@ def load_plan(path: Path) -> Plan:
     except (OSError, UnicodeDecodeError) as wrong:
         raise MissingInput(f"{path} cannot be read: {wrong}", "check the file") from wrong
     except yaml.YAMLError as wrong:
-        raise PlanInvalid(f"{path} is no YAML: {' '.join(str(wrong).split())}", "correct it") from wrong
+        raise ConfigurationError(
+            f"{path} is no YAML: {' '.join(str(wrong).split())}", "correct it"
+        ) from wrong
     try:
         plan = Plan.model_validate(document)
     except ValidationError as wrong:
         first = wrong.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"{path}: {place}: {first['msg']}",
             f"correct it ({wrong.error_count()} wrong in all); the page 'Plan simulations' shows a plan",
         ) from wrong

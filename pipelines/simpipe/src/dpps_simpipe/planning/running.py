@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from dpps_simpipe.planning.errors import PlanInvalid
+from dpps.domain.steps import ConfigurationError
 from dpps_simpipe.planning.jobs import Job, read_grid
 from dpps_simpipe.planning.manifest import RunStatistics, make_manifest, write_manifest
 
@@ -40,7 +40,7 @@ def run_description(job: Job, *, seed: int, spectral_index: float) -> dict[str, 
 
     Raises
     ------
-    PlanInvalid
+    ConfigurationError
         When our simulator cannot do it; names the column.
     """
     if not math.isclose(job.nsb_rate, DARK_NIGHT, rel_tol=1e-3):
@@ -95,7 +95,7 @@ def run_row(
 
     Raises
     ------
-    MissingInput, PlanInvalid
+    MissingInput, ConfigurationError
         When there is no such row, or our simulator cannot do it.
     """
     from dpps_simpipe.simulation.production import produce
@@ -138,8 +138,8 @@ def _site(job: Job) -> Literal["North", "South"]:
     raise _impossible(job, "array_layout_name", "its name tells no site")
 
 
-def _impossible(job: Job, column: str, why: str) -> PlanInvalid:
-    return PlanInvalid(
+def _impossible(job: Job, column: str, why: str) -> ConfigurationError:
+    return ConfigurationError(
         f"run {job.run_number}: {column} is {getattr(job, column)!r}: {why}",
         "plan the run otherwise, or use the back end simtools",
     )

@@ -17,7 +17,7 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from dpps_simpipe.planning.errors import InsufficientStatistics, PlanInvalid
+from dpps.domain.steps import ConfigurationError, InsufficientStatistics
 from dpps_simpipe.planning.plan import Statistics
 from dpps_simpipe.planning.power_law import power_law_integral
 
@@ -73,7 +73,7 @@ def read_pilot(path: Path) -> PilotFractions:
 
     Raises
     ------
-    PlanInvalid
+    ConfigurationError
         When columns or units are missing, bins have gaps, or fractions are not between 0 and 1.
     """
     try:
@@ -81,15 +81,15 @@ def read_pilot(path: Path) -> PilotFractions:
         low, high = (table[name].to_value(u.TeV) for name in _COLUMNS[:2])
         fraction = np.asarray(u.Quantity(table["fraction"]).to_value(u.one), dtype=float)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, u.UnitConversionError) as wrong:
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"{path} is no table of triggered fractions: {wrong}",
             f"give ECSV with the columns {', '.join(_COLUMNS)}, the energies with a unit",
         ) from wrong
     edges = np.append(low, high[-1:])
     if not len(table) or not np.all(np.diff(edges) > 0) or not np.allclose(low[1:], high[:-1], rtol=1e-6):
-        raise PlanInvalid(f"{path}: the energy bins must rise without gaps", "correct the table")
+        raise ConfigurationError(f"{path}: the energy bins must rise without gaps", "correct the table")
     if not np.all((fraction >= 0) & (fraction <= 1)):
-        raise PlanInvalid(f"{path}: fractions must be between 0 and 1", "correct the table")
+        raise ConfigurationError(f"{path}: fractions must be between 0 and 1", "correct the table")
     return PilotFractions(edges_tev=edges, fraction=fraction, source=str(path))
 
 
@@ -128,7 +128,7 @@ def required_showers(
     """
     if statistics.relative_error is None or pilot is None:
         if statistics.total_showers is None:
-            raise PlanInvalid("neither a number of showers nor a pilot is given", "correct the plan")
+            raise ConfigurationError("neither a number of showers nor a pilot is given", "correct the plan")
         return Requirement(
             showers=statistics.total_showers,
             deciding_bin_tev=None,
@@ -137,7 +137,7 @@ def required_showers(
     wanted = statistics.energy_tev or energy_tev
     low, high = max(wanted[0], energy_tev[0]), min(wanted[1], energy_tev[1])
     if low >= high:
-        raise PlanInvalid(
+        raise ConfigurationError(
             f"the error is asked for between {wanted[0]:.3g} and {wanted[1]:.3g} TeV, and only "
             f"{energy_tev[0]:.3g} to {energy_tev[1]:.3g} TeV are thrown",
             "let the ranges meet, or look whether limits took the range away",

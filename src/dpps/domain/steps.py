@@ -1,0 +1,159 @@
+"""Errors and command lines of the pipelines' steps: their interface to workload management.
+
+* `StepError` — the root: what is wrong, naming file and reason; exit code 1
+
+  + `TemporaryFailure` — 100: try again later
+  + `ConfigurationError` — 101: the configuration or a command line cannot be used
+  + `StorageError` — 102: a file cannot be written or read for reasons outside of it
+  + `CorruptedInput` — 104: an input is truncated, damaged, or not what it must be
+  + `MissingInput` — 105: an input, or something that must be in it, is not there
+  + `InsufficientStatistics` — 106: too few events for a product that can be trusted
+
+The codes are those that the calibration pipeline publishes; 103 is not used.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from dpps.domain.errors import (
+    Conflict,
+    DamagedFile,
+    DppsError,
+    InvalidInput,
+    NotFound,
+    StorageFull,
+    Unavailable,
+)
+
+__all__ = [
+    "ConfigurationError",
+    "CorruptedInput",
+    "InsufficientStatistics",
+    "MissingInput",
+    "StepError",
+    "StepParser",
+    "StorageError",
+    "TemporaryFailure",
+    "step_exit_code",
+]
+
+
+class StepError(DppsError):
+    """A step cannot do its work.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong.
+    next_step : str
+        What the reader should do.
+    path : pathlib.Path or None
+        The file concerned; its name begins the text.
+    """
+
+    default_code: ClassVar[str] = "step.failed"
+
+    def __init__(self, message: str, next_step: str = "", *, path: Path | None = None) -> None:
+        if path is None:
+            super().__init__(message, next_step=next_step)
+        else:
+            super().__init__(message, next_step=next_step, path=path)
+        self.path = path
+
+    def __str__(self) -> str:
+        """Name the file, the reason and the next step in one line."""
+        where = f"{self.path}: " if self.path is not None else ""
+        then = f" — {self.next_step}" if self.next_step else ""
+        return f"{where}{self.message}{then}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the error as plain data, with its exit code."""
+        return {**super().as_dict(), "exit_code": self.exit_code}
+
+
+class TemporaryFailure(StepError):
+    """Something outside does not answer now."""
+
+    exit_code = 100
+    default_retryable = True
+    default_code = "step.temporary-failure"
+
+
+class ConfigurationError(StepError):
+    """The configuration or the command line cannot be used."""
+
+    exit_code = 101
+    default_code = "step.configuration"
+
+
+class StorageError(StepError):
+    """A file cannot be written, or read, for reasons outside of it."""
+
+    exit_code = 102
+    default_code = "step.storage"
+
+
+class CorruptedInput(StepError):
+    """An input is truncated, damaged, or not what it must be."""
+
+    exit_code = 104
+    default_code = "step.corrupted-input"
+
+
+class MissingInput(StepError):
+    """An input, or something that must be in it, is not there."""
+
+    exit_code = 105
+    default_code = "step.missing-input"
+
+
+class InsufficientStatistics(StepError):
+    """Too few events for a product that can be trusted."""
+
+    exit_code = 106
+    default_code = "step.insufficient-statistics"
+
+
+_EXIT_CODES: tuple[tuple[type[DppsError], type[StepError]], ...] = (
+    (InvalidInput, ConfigurationError),
+    (Conflict, ConfigurationError),
+    (NotFound, MissingInput),
+    (DamagedFile, CorruptedInput),
+    (Unavailable, TemporaryFailure),
+    (StorageFull, StorageError),
+)
+
+
+def step_exit_code(error: DppsError) -> int:
+    """Give the exit code with which a step must end because of an error.
+
+    Parameters
+    ----------
+    error : DppsError
+        Of a step, or of the house.
+
+    Returns
+    -------
+    int
+        The error's own code for a `StepError`; otherwise the code of the interface that says the same.
+    """
+    if isinstance(error, StepError):
+        return error.exit_code
+    return next((step.exit_code for kind, step in _EXIT_CODES if isinstance(error, kind)), 1)
+
+
+class StepParser(argparse.ArgumentParser):
+    """A parser of options that raises `ConfigurationError` instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line.
+
+        Raises
+        ------
+        ConfigurationError
+            Always.
+        """
+        raise ConfigurationError(message, f"{self.prog} --help lists the options")
