@@ -10,7 +10,7 @@ from dpps.domain.steps import ConfigurationError, StepParser, step_exit_code
 
 __all__ = ["main"]
 
-#: Name to module and summary; a module has ``add_options(parser)``, and ``run(options)`` that gives plain data.
+#: Name to module and summary; a module has ``add_options(parser)``, and ``run(options)`` giving plain data.
 _COMMANDS = {
     "simulate": ("dpps_simpipe.simulation.command", "simulate a run into a ctapipe HDF5 file"),
     "compare": ("dpps_simpipe.compare.command", "compare with files of sim_telarray and CORSIKA"),
