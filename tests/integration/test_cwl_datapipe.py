@@ -191,6 +191,7 @@ def test_response_without_statistics_ends_the_workflow(
 
 
 @pytest.mark.verifies_usecase("UC-130-1.4")
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 @pytest.mark.verifies_usecase("UC-000-4")
 def test_showers_become_an_event_list_with_an_index(
     synthetic: Path, models: Mapping[str, CwlRun], response: CwlRun, tmp_path: Path, search_path: str
