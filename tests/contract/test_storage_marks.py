@@ -15,7 +15,7 @@ from dpps.adapters.storage.file_urls import MARK
 from dpps.adapters.storage.posix import PosixStorage
 from dpps.composition.state import StateFolder
 from dpps.composition.storage_marks import mark_storages, storage_marks
-from dpps.data.transfers.ports import TransferStorage
+from dpps.data.audit.ports import SurveyedStorage
 from dpps.ops.xrootd import xrootd_user
 from dpps.testing.marked_storage_contract import MarkedPlace, MarkedStorageContract
 
@@ -31,7 +31,7 @@ class TestMarkedFolder(MarkedStorageContract):
         return MarkedPlace(root, MARK, f"file://localhost{root}")
 
     @pytest.fixture
-    def storage(self, tmp_path: Path, place: MarkedPlace) -> TransferStorage:
+    def storage(self, tmp_path: Path, place: MarkedPlace) -> SurveyedStorage:
         folder = StateFolder(tmp_path / "state")
         mark_storages(folder, [place.root])
         return PosixStorage([place.root], storage_marks(folder))
@@ -59,5 +59,5 @@ class TestMarkedServer(MarkedStorageContract):
         shutil.rmtree(root.with_name(f"{root.name}-empty"), ignore_errors=True)
 
     @pytest.fixture
-    def storage(self, xrootd_servers: XrootdServers, place: MarkedPlace) -> TransferStorage:
+    def storage(self, xrootd_servers: XrootdServers, place: MarkedPlace) -> SurveyedStorage:
         return xrootd_servers.storage("preservation")

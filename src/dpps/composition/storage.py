@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dpps.composition.instance import Instance, SiteStorage
 from dpps.composition.state import StateFolder
 from dpps.composition.storage_marks import storage_marks
-from dpps.data.transfers.ports import TransferStorage
+from dpps.data.audit.ports import SurveyedStorage
 from dpps.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def ensure_issuer(folder: StateFolder) -> dict[str, Any]:
     return {"keys": [public]}
 
 
-def build_storage(folder: StateFolder, service: str = "owner") -> TransferStorage:
+def build_storage(folder: StateFolder, service: str = "owner") -> SurveyedStorage:
     """Return access to all storages of a system, with the credential of one service.
 
     Parameters
@@ -182,7 +182,7 @@ def storages_of(
     *,
     trusted: Path | None = None,
     marks: Mapping[Path, str] | None = None,
-) -> TransferStorage:
+) -> SurveyedStorage:
     """Return access to storages with a credential.
 
     Parameters

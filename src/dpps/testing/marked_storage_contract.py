@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from dpps.data.transfers.ports import TransferStorage
+from dpps.data.audit.ports import SurveyedStorage
 from dpps.domain.errors import Unavailable
 
 __all__ = ["MarkedPlace", "MarkedStorageContract"]
 
-type Act = Callable[[TransferStorage, str, Path], object]
+type Act = Callable[[SurveyedStorage, str, Path], object]
 
 _ACTS: tuple[Act, ...] = (
     lambda storage, url, source: storage.size_bytes(url),
@@ -26,6 +26,7 @@ _ACTS: tuple[Act, ...] = (
     lambda storage, url, source: storage.rename(url, url + "-renamed"),
     lambda storage, url, source: storage.delete(url),
     lambda storage, url, source: list(storage.list_files(url)),
+    lambda storage, url, source: list(storage.everything(url)),
     lambda storage, url, source: storage.publish(url, "token"),
     lambda storage, url, source: storage.discard(url, "token"),
     lambda storage, url, source: storage.copy_aside(url, url + "-copy", "token", lambda: None),
@@ -82,7 +83,7 @@ class MarkedStorageContract:
     """The suite."""
 
     def test_with_its_mark_it_is_used_and_does_not_list_it(
-        self, storage: TransferStorage, place: MarkedPlace, tmp_path: Path
+        self, storage: SurveyedStorage, place: MarkedPlace, tmp_path: Path
     ) -> None:
         (tmp_path / "source").write_bytes(b"bytes")
         url = f"{place.url}/ctao/file"
@@ -90,13 +91,14 @@ class MarkedStorageContract:
         assert storage.size_bytes(url) == 5
         assert storage.size_bytes(url + "-other") is None
         assert list(storage.list_files(f"{place.url}/ctao")) == [url]
+        assert [one.url for one in storage.everything(f"{place.url}/ctao")] == [url]
         storage.delete(url)
         assert storage.size_bytes(url) is None
 
     @pytest.mark.parametrize("another", [False, True], ids=["empty", "another disk"])
     @pytest.mark.parametrize("act", _ACTS)
     def test_without_it_it_is_out_of_reach_and_nothing_is_written(
-        self, storage: TransferStorage, place: MarkedPlace, tmp_path: Path, act: Act, another: bool
+        self, storage: SurveyedStorage, place: MarkedPlace, tmp_path: Path, act: Act, another: bool
     ) -> None:
         (tmp_path / "source").write_bytes(b"bytes")
         place.drop_out()
@@ -111,7 +113,7 @@ class MarkedStorageContract:
         assert place.everything() == before
 
     def test_what_was_away_is_there_again(
-        self, storage: TransferStorage, place: MarkedPlace, tmp_path: Path
+        self, storage: SurveyedStorage, place: MarkedPlace, tmp_path: Path
     ) -> None:
         (tmp_path / "source").write_bytes(b"bytes")
         url = f"{place.url}/ctao/file"

@@ -14,6 +14,7 @@ from dpps.composition.instance import Endpoint, Instance, SiteStorage
 from dpps.composition.job_storage import build_job_storage, job_storage_access
 from dpps.composition.state import StateFolder
 from dpps.composition.storage import build_storage, storage_authority
+from dpps.data.audit.ports import SurveyedStorage
 from dpps.data.transfers.ports import TransferStorage
 from dpps.ops import launch, ports
 from dpps.ops.xrootd import ensure_server, service_name
@@ -94,7 +95,7 @@ class XrootdServers:
         """Return the log of a server."""
         return self.folder.log(service_name(rse))
 
-    def storage(self, service: str = "transfers") -> TransferStorage:
+    def storage(self, service: str = "transfers") -> SurveyedStorage:
         """Return access with the credential of one of our services."""
         return build_storage(self.folder, service)
 

@@ -6,8 +6,10 @@ import threading
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
+from dpps.data.audit.records import ListedFile
 from dpps.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from dpps.domain.files import FileContent
 
@@ -15,7 +17,7 @@ __all__ = ["MemoryStorage"]
 
 
 class MemoryStorage:
-    """Implements ``Storage`` and the mover's ``TransferStorage`` in a dictionary.
+    """Implements ``SurveyedStorage`` in a dictionary.
 
     Attributes
     ----------
@@ -23,6 +25,8 @@ class MemoryStorage:
         Complete files by URL, for tests to inspect and to damage.
     copies : dict of (str, str) to bytes
         Copies under way, by destination URL and token.
+    changed_at : dict of str to datetime
+        When files were last written to, by the URL that the survey shows, where tests say so.
     unreachable : set of str
         Beginnings of the URLs whose storage does not answer readers now.
     """
@@ -30,6 +34,7 @@ class MemoryStorage:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.copies: dict[tuple[str, str], bytes] = {}
+        self.changed_at: dict[str, datetime] = {}
         self.unreachable: set[str] = set()
         self._lock = threading.RLock()
 
@@ -89,6 +94,15 @@ class MemoryStorage:
         """Yield the URLs of all complete files below a URL, in order of names."""
         top = _checked(url).rstrip("/") + "/"
         yield from sorted(name for name in self.files if name.startswith(top))
+
+    def everything(self, url: str) -> Iterator[ListedFile]:
+        """Yield all files below a URL, copies under way too, in order of names."""
+        self._reach(url)
+        top = _checked(url).rstrip("/") + "/"
+        aside = {f"{final.rpartition('/')[0]}/.dpps-{token}" for final, token in self.copies}
+        for name in sorted({*self.files, *aside}):
+            if name.startswith(top):
+                yield ListedFile(url=name, changed_at=self.changed_at.get(name))
 
     def copy_aside(
         self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]

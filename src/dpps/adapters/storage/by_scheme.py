@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from dpps.data.transfers.ports import TransferStorage
+from dpps.data.audit.ports import SurveyedStorage
+from dpps.data.audit.records import ListedFile
 from dpps.domain.errors import InvalidInput
 from dpps.domain.files import FileContent
 
 __all__ = ["StorageByScheme", "StreamedStorage"]
 
 
-class StreamedStorage(TransferStorage, Protocol):
+class StreamedStorage(SurveyedStorage, Protocol):
     """A storage whose bytes can pass through this process on their way to another kind."""
 
     def read_chunks(self, url: str) -> Iterator[bytes]:
@@ -26,7 +27,7 @@ class StreamedStorage(TransferStorage, Protocol):
 
 
 class StorageByScheme:
-    """Implements ``Storage`` and ``TransferStorage`` by handing every call to the right kind.
+    """Implements ``SurveyedStorage`` by handing every call to the right kind.
 
     A copy within one kind is that kind's own affair (third-party copy, local copy); between two kinds the
     bytes stream through this process.
@@ -75,6 +76,10 @@ class StorageByScheme:
     def list_files(self, url: str) -> Iterator[str]:
         """Yield the URLs of all complete files below a URL."""
         return self._kind(url).list_files(url)
+
+    def everything(self, url: str) -> Iterator[ListedFile]:
+        """Yield all files below a URL, unfinished ones too."""
+        return self._kind(url).everything(url)
 
     def copy_aside(
         self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]

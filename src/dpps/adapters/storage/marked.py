@@ -15,7 +15,8 @@ from typing import Final
 
 from dpps.adapters.storage.file_urls import MARK
 from dpps.adapters.storage.server_urls import server_of
-from dpps.data.transfers.ports import TransferStorage
+from dpps.data.audit.ports import SurveyedStorage
+from dpps.data.audit.records import ListedFile
 from dpps.domain.errors import NotFound, Unavailable
 from dpps.domain.files import FileContent
 
@@ -26,14 +27,14 @@ _SEEN_SECONDS: Final = 1.0
 
 
 class MarkedStorage:
-    """Implements ``Storage`` and ``TransferStorage`` on top of others.
+    """Implements ``SurveyedStorage`` on top of others.
 
     What is there is taken as it is. That something is absent is believed, and something is written or
     deleted, only where the mark is right; else the error is that of a storage that is out of reach.
 
     Parameters
     ----------
-    storages : TransferStorage
+    storages : SurveyedStorage
         The servers.
     marks : mapping of str to str
         What the file `MARK` at the root of a server must hold, by ``scheme://host:port`` under which it is
@@ -44,7 +45,7 @@ class MarkedStorage:
 
     def __init__(
         self,
-        storages: TransferStorage,
+        storages: SurveyedStorage,
         marks: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -87,6 +88,12 @@ class MarkedStorage:
         self._check(url)
         yield from (one for one in self._storages.list_files(url) if not one.endswith(f"/{MARK}"))
         self._check(url)  # the storage may have gone away, and the rest of the list with it
+
+    def everything(self, url: str) -> Iterator[ListedFile]:
+        """Yield all files below a URL, unfinished ones too, but not the mark; none when it is absent."""
+        self._check(url)
+        yield from (one for one in self._storages.everything(url) if not one.url.endswith(f"/{MARK}"))
+        self._check(url)
 
     def copy_aside(
         self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]

@@ -7,6 +7,7 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from dpps.adapters.storage.byte_streams import (
 )
 from dpps.adapters.storage.file_errors import file_errors, mapped_file_error
 from dpps.adapters.storage.file_urls import MARK, FileUrls
+from dpps.data.audit.records import ListedFile
 from dpps.domain.errors import Conflict, DamagedFile, NotFound
 from dpps.domain.files import FileContent
 
@@ -33,7 +35,7 @@ only there could another writer come between the two."""
 
 
 class PosixStorage:
-    """Files below the roots of storage elements; implements ``Storage`` and the mover's ``TransferStorage``.
+    """Files below the roots of storage elements; implements ``SurveyedStorage``.
 
     A file appears under its name complete, read back and safe on disk, or not at all.
 
@@ -125,11 +127,23 @@ class PosixStorage:
 
     def list_files(self, url: str) -> Iterator[str]:
         """Yield the URLs of all complete files below a URL, in order of names; none when it is absent."""
+        for path, _ in self._files(url):
+            if not path.name.startswith((_TEMPORARY_PREFIX, MARK)):
+                yield self._urls.url(path)
+
+    def everything(self, url: str) -> Iterator[ListedFile]:
+        """Yield all files below a URL, unfinished ones too, but not the mark; none when it is absent."""
+        for path, status in self._files(url):
+            if path.name != MARK:
+                changed_at = datetime.fromtimestamp(status.st_mtime, UTC)
+                yield ListedFile(url=self._urls.url(path), changed_at=changed_at)
+        self._urls.path(url)  # the storage may have gone away, and the rest of the list with it
+
+    def _files(self, url: str) -> Iterator[tuple[Path, os.stat_result]]:
         top = self._urls.path(url)
-        if not top.exists():
-            return
-        with file_errors(url):
-            yield from (self._urls.url(path) for path in _regular_files(top))
+        if top.exists():
+            with file_errors(url):
+                yield from _regular_files(top)
 
     def copy_aside(
         self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]
@@ -223,14 +237,19 @@ def _refuse_another_file(source: Path, destination: Path, destination_url: str) 
             )
 
 
-def _regular_files(top: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(top, onerror=_raise):
+def _regular_files(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for folder, folders, names in os.walk(top, onerror=_raise_unless_gone):
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            if not name.startswith((_TEMPORARY_PREFIX, MARK)) and stat.S_ISREG(path.lstat().st_mode):
-                yield path
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue  # deleted or renamed while we look
+            if stat.S_ISREG(status.st_mode):
+                yield path, status
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from dpps.adapters.storage.server_urls import Address
@@ -20,6 +21,8 @@ class Entry:
     """Absolute path on the server."""
     size_bytes: int
     is_folder: bool
+    changed_at: datetime | None = None
+    """When it was last written to, by the server's clock; None where the server does not say."""
 
 
 class ServerProtocol(Protocol):

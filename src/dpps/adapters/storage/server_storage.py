@@ -11,6 +11,7 @@ from typing import Final
 from dpps.adapters.storage.byte_streams import open_local, write_chunks
 from dpps.adapters.storage.server_protocol import Entry, ServerProtocol
 from dpps.adapters.storage.server_urls import TEMPORARY_PREFIX, Address, ServerUrls
+from dpps.data.audit.records import ListedFile
 from dpps.domain.errors import Conflict, DamagedFile, DppsError, NotFound, Unavailable
 from dpps.domain.files import FileContent
 
@@ -20,7 +21,7 @@ _FOLDERS_REMEMBERED: Final = 10_000
 
 
 class ServerStorage:
-    """Files on storage servers; implements ``Storage`` and the mover's ``TransferStorage``.
+    """Files on storage servers; implements ``SurveyedStorage``.
 
     A file appears under its name complete and checked, or not at all. Where bytes have just been written
     under a temporary name of our own, the server reads them and tells their checksum; `read_back` of a
@@ -155,11 +156,13 @@ class ServerStorage:
     def list_files(self, url: str) -> Iterator[str]:
         """Yield the URLs of all complete files below a URL, in order of names; none when it is absent."""
         address = self._urls.address(url)
-        folders = [address.path]
-        while folders:
-            found = self._entries(address.at(folders.pop()))
-            yield from (address.root + entry.path for entry in found if _is_complete(entry))
-            folders.extend(entry.path for entry in reversed(found) if entry.is_folder)
+        yield from (address.root + entry.path for entry in self._files(address) if _is_complete(entry))
+
+    def everything(self, url: str) -> Iterator[ListedFile]:
+        """Yield all files below a URL, unfinished ones and the mark of the storage too."""
+        address = self._urls.address(url)
+        for entry in self._files(address):
+            yield ListedFile(url=address.root + entry.path, changed_at=entry.changed_at)
 
     def copy_aside(
         self, source_url: str, destination_url: str, token: str, proceed: Callable[[], None]
@@ -199,6 +202,13 @@ class ServerStorage:
         if entry.is_folder:
             raise _not_a_file(address.url)
         return entry.size_bytes
+
+    def _files(self, top: Address) -> Iterator[Entry]:
+        folders = [top.path]
+        while folders:
+            found = self._entries(top.at(folders.pop()))
+            yield from (entry for entry in found if not entry.is_folder)
+            folders.extend(entry.path for entry in reversed(found) if entry.is_folder)
 
     def _entries(self, folder: Address) -> list[Entry]:
         return sorted(self._protocol.entries(folder), key=lambda entry: entry.path)
@@ -253,7 +263,7 @@ class _Counted:
 
 
 def _is_complete(entry: Entry) -> bool:
-    return not entry.is_folder and not entry.path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
+    return not entry.path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
 
 
 def _not_a_file(url: str) -> Conflict:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 from xml.etree import ElementTree
 
@@ -41,7 +43,20 @@ def _entries(root: ElementTree.Element) -> Iterator[Entry]:
         if not href.startswith("/"):
             raise ValueError(f"an entry has the path {href!r}")
         path = "/" + "/".join(part for part in href.split("/") if part)
-        yield Entry(path=path, size_bytes=int(length or 0), is_folder=is_folder)
+        changed = next((one.text for one in response.iter(f"{_DAV}getlastmodified")), None)
+        changed_at = _time(changed) if changed else None
+        yield Entry(path=path, size_bytes=int(length or 0), is_folder=is_folder, changed_at=changed_at)
+
+
+def _time(text: str) -> datetime:
+    """Return a time of HTTP (RFC 9110 section 5.6.7), which is in UTC.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+    """
+    return parsedate_to_datetime(text).replace(tzinfo=UTC)
 
 
 def _unreadable(url: str, why: str) -> Unavailable:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 from dpps.adapters.storage.credentials import Credentials
@@ -30,7 +31,7 @@ _IS_FOLDER: Final = 2
 _EXISTS: Final = "[3018]"
 """Answer ``kXR_ItExists``; a file in the way shows itself when something is written below it."""
 _ADLER32: Final = re.compile(r"adler32 ([0-9a-f]{1,8})")
-_LISTED: Final = re.compile(r"([d-])\S{9} +\S+ +\S+ +(\d+) \S+ \S+ (/.+)")
+_LISTED: Final = re.compile(r"([d-])\S{9} +\S+ +\S+ +(\d+) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (/.+)")
 
 
 class XrootdProtocol:
@@ -139,9 +140,14 @@ def read_listing(told: str, folder: str) -> list[Entry]:
     """
     found = (_LISTED.fullmatch(line) for line in told.split("\n"))
     return [
-        Entry(path=match[3], size_bytes=int(match[2]), is_folder=match[1] == "d")
+        Entry(
+            path=match[4],
+            size_bytes=int(match[2]),
+            is_folder=match[1] == "d",
+            changed_at=datetime.fromisoformat(match[3]).replace(tzinfo=UTC),
+        )
         for match in found
-        if match and match[3].rpartition("/")[0] == folder and match[3] != f"{folder}/"
+        if match and match[4].rpartition("/")[0] == folder and match[4] != f"{folder}/"
     ]
 
 

@@ -34,6 +34,7 @@ _ENVIRONMENT: Final = {
     "XRD_STREAMTIMEOUT": str(_SILENT_SECONDS),
     "XRD_STREAMERRORWINDOW": str(_SILENT_SECONDS),
     "PATH": os.defpath,
+    "TZ": "UTC",
 }
 
 

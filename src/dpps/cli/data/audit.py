@@ -102,6 +102,7 @@ def _run(rse: str | None, limit: int, *, everything: bool, as_json: bool) -> int
                 parts.findings,
                 element,
                 parts.reader.clock,
+                parts.dark(),
             )
             for element in elements
         ]

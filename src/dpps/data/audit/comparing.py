@@ -9,7 +9,7 @@ from itertools import batched, groupby
 
 from dpps.data.audit.damage import DamageControl
 from dpps.data.audit.ports import Findings, StorageSurvey
-from dpps.data.audit.records import AuditEvent, CopyKey, DarkFile
+from dpps.data.audit.records import AuditEvent, CopyKey, DarkFile, ListedFile
 from dpps.data.ports import Catalogue, StorageElement
 from dpps.domain.errors import DppsError, InvalidInput, NotFound
 from dpps.domain.files import ArchivedFile, ReplicaState
@@ -40,7 +40,8 @@ class DarkSettings:
     """When an unknown file is more than one on its way."""
 
     grace: timedelta = timedelta(days=1)
-    """Files may be unknown for so long: they are being written, moved or registered."""
+    """Files may be unknown for so long: they are being written, moved or registered. Unfinished ones are not
+    even noted before nobody has written to them for so long."""
     temporary_lifetime: timedelta = timedelta(days=7)
     """After which unknown files of the temporary scope are removed; from the policy."""
 
@@ -97,8 +98,11 @@ def survey_storage(
     findings: Findings,
     element: StorageElement,
     clock: Callable[[], datetime],
+    settings: DarkSettings,
 ) -> Survey:
     """List a storage and note the files that the catalogue does not know there.
+
+    Unfinished copies that were written to lately are on their way, and counted only.
 
     Raises
     ------
@@ -108,13 +112,18 @@ def survey_storage(
     authorize(principal, Action.AUDIT, element.rse)
     begun = clock()
     survey = Survey(rse=element.rse)
-    for urls in batched(listing.everything(element.url_prefix + "/"), _BATCH_FILES):
+    for listed in batched(listing.everything(element.url_prefix + "/"), _BATCH_FILES):
+        urls = [one.url for one in listed if not _is_being_written(one, begun - settings.grace)]
         unknown = _unknown(catalogue, element, urls)
-        survey.files += len(urls)
+        survey.files += len(listed)
         survey.unknown += len(unknown)
         findings.see_dark(element.rse, unknown, begun)
     findings.forget_dark(element.rse, begun)
     return survey
+
+
+def _is_being_written(file: ListedFile, since: datetime) -> bool:
+    return _is_of_the_mover(file.url) and file.changed_at is not None and file.changed_at > since
 
 
 def _unknown(catalogue: Catalogue, element: StorageElement, urls: Sequence[str]) -> dict[str, bool]:
@@ -125,7 +134,7 @@ def _unknown(catalogue: Catalogue, element: StorageElement, urls: Sequence[str])
         parts = url.removeprefix(element.url_prefix).split("/")
         if _NOT_ARCHIVE.intersection(parts):
             continue
-        unknown[url] = parts[-1].startswith(MOVER_PREFIX) or parts[2:3] == ["tmp"]
+        unknown[url] = _is_of_the_mover(url) or parts[2:3] == ["tmp"]
         lfn = _lfn("/".join(parts))
         if lfn is not None:
             named[url] = lfn

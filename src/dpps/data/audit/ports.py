@@ -19,7 +19,9 @@ from dpps.data.audit.records import (
     CopyKey,
     DarkFile,
     DatasetState,
+    ListedFile,
 )
+from dpps.data.transfers.ports import TransferStorage
 from dpps.domain.names import Lfn
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "ExclusiveRight",
     "Findings",
     "StorageSurvey",
+    "SurveyedStorage",
 ]
 
 
@@ -222,6 +225,16 @@ class BadCopies(Protocol):
 class StorageSurvey(Protocol):
     """Everything that lies at a storage, temporary names included."""
 
-    def everything(self, url: str) -> Iterator[str]:
-        """Yield the URLs of all files below a storage's URL prefix, by name; none when it is absent."""
+    def everything(self, url: str) -> Iterator[ListedFile]:
+        """Yield all files below a URL, folder by folder, by name; none when it is absent.
+
+        Raises
+        ------
+        Unavailable
+            When the storage does not answer, or is not there: an empty list would be no statement about it.
+        """
         ...
+
+
+class SurveyedStorage(TransferStorage, StorageSurvey, Protocol):
+    """A storage that also lists what is not complete."""

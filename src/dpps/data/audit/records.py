@@ -18,6 +18,7 @@ __all__ = [
     "CopyOutcome",
     "DarkFile",
     "DatasetState",
+    "ListedFile",
 ]
 
 
@@ -122,6 +123,15 @@ class DarkFile:
     """Below the temporary scope, or the temporary name of a transfer."""
     first_seen_at: datetime
     last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFile:
+    """A file as the listing of a storage shows it."""
+
+    url: str
+    changed_at: datetime | None
+    """When bytes were last written to it, by the storage's clock; None where the storage does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,7 +227,13 @@ class SurveyWork:
     def _list(self, archive: ArchiveConnection, element: StorageElement) -> None:
         parts, now = self._parts, self._parts.reader.clock()
         survey = survey_storage(
-            parts.principal, archive.catalogue, parts.listing, parts.findings, element, parts.reader.clock
+            parts.principal,
+            archive.catalogue,
+            parts.listing,
+            parts.findings,
+            element,
+            parts.reader.clock,
+            parts.dark(),
         )
         dark = parts.findings.count_dark(now - parts.dark_grace, element.rse)
         self._metrics.note_survey(survey, dark)

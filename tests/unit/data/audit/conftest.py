@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -39,10 +39,6 @@ class Audit:
         for key in copies:
             self.declared.append(key)
             self.archive.catalogue.set_replica(key.lfn, key.rse, ReplicaState.BAD)
-
-    def everything(self, url: str) -> Iterator[str]:
-        """List a storage."""
-        yield from sorted(name for name in self.archive.storage.files if name.startswith(url))
 
     def read(
         self, *rses: str, period: timedelta = timedelta(days=90), copies: int = 50

@@ -15,7 +15,7 @@ from dpps.data.audit.comparing import (
     remove_forgotten,
     survey_storage,
 )
-from dpps.data.audit.records import AuditEvent, DarkFile
+from dpps.data.audit.records import AuditEvent, DarkFile, ListedFile
 from dpps.domain.errors import NotAuthorized, NotFound
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
@@ -34,8 +34,15 @@ QUARANTINED = "memory://CTAO-NORTH/quarantine/bad.simtel"
 
 def survey(audit: Audit) -> Survey:
     north = next(one for one in audit.archive.catalogue.storage_elements() if one.rse == "CTAO-NORTH")
+    archive = audit.archive
     return survey_storage(
-        audit.archive.principal, audit.archive.catalogue, audit, audit.findings, north, lambda: audit.now
+        archive.principal,
+        archive.catalogue,
+        archive.storage,
+        audit.findings,
+        north,
+        lambda: audit.now,
+        SETTINGS,
     )
 
 
@@ -92,6 +99,24 @@ def test_temporary_files_go_when_their_time_is_over_and_no_others(audit: Audit, 
     assert dark(audit) == sorted([ARCHIVED, STRANGE])
 
 
+def test_what_is_being_written_is_left_and_goes_when_its_writer_is_gone(audit: Audit, known: Lfn) -> None:
+    archive = audit.archive
+    for _ in range(3):  # an upload of three days
+        archive.storage.changed_at[HALF_COPIED] = audit.now - timedelta(minutes=1)
+        survey(audit)
+        assert HALF_COPIED not in list(
+            remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
+        )
+        audit.now += DAY
+    survey(audit)  # nobody has written for a day
+    assert HALF_COPIED in archive.storage.files
+    audit.now += DAY
+    survey(audit)
+    removed = remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
+    assert list(removed) == [HALF_COPIED]
+    assert HALF_COPIED not in archive.storage.files
+
+
 def test_an_operator_removes_what_is_still_unknown(audit: Audit, known: Lfn) -> None:
     archive = audit.archive
     survey(audit)
@@ -128,9 +153,10 @@ class ManyFiles:
     def __init__(self, number: int) -> None:
         self._number = number
 
-    def everything(self, url: str) -> Iterator[str]:
+    def everything(self, url: str) -> Iterator[ListedFile]:
         """List them, one at a time."""
-        return (f"{url}ctao/tmp/production/{number}/out.h5" for number in range(self._number))
+        names = (f"{url}ctao/tmp/production/{number}/out.h5" for number in range(self._number))
+        return (ListedFile(url=name, changed_at=None) for name in names)
 
 
 class Counting(MemoryFindings):
@@ -162,7 +188,13 @@ def peak_bytes(audit: Audit, files: int) -> int:
     tracemalloc.start()
     try:
         survey_storage(
-            archive.principal, archive.catalogue, ManyFiles(files), findings, cscs, lambda: audit.now
+            archive.principal,
+            archive.catalogue,
+            ManyFiles(files),
+            findings,
+            cscs,
+            lambda: audit.now,
+            SETTINGS,
         )
         gone = remove_forgotten(archive.principal, archive.catalogue, control, SETTINGS)
         assert sum(1 for _ in gone) == findings.seen == files

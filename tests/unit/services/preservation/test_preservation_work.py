@@ -12,6 +12,7 @@ import pytest
 from dpps.adapters.memory.preservation import MemoryDatasetStates
 from dpps.composition.instance import Endpoint
 from dpps.composition.preservation import ArchiveConnection, PolicyInForce, PreservationParts
+from dpps.data.audit.records import ListedFile
 from dpps.data.audit.verifying import AuditSettings
 from dpps.data.policy.reading import packaged_policy_text
 from dpps.domain.errors import InvalidInput, Unavailable
@@ -67,7 +68,7 @@ def service(archive: Archive, tmp_path: Path) -> Service:
         releases=archive.releases,
         states=MemoryDatasetStates(),
         findings=audit.findings,
-        listing=audit,
+        listing=archive.storage,
         policy=PolicyInForce(tmp_path / "policy.yaml"),
         audit=AuditSettings(),
         survey_every=timedelta(days=1),
@@ -220,15 +221,16 @@ def test_a_storage_that_is_away_does_not_keep_the_others_from_being_listed(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed: list[str] = []
-    everything = service.audit.everything
+    storage = service.audit.archive.storage
+    everything = storage.everything
 
-    def lists(url: str) -> Iterator[str]:
+    def lists(url: str) -> Iterator[ListedFile]:
         if url.startswith("memory://CTAO-NORTH/"):
             raise Unavailable("it is away", code="storage-unavailable")
         listed.append(url)
         return everything(url)
 
-    monkeypatch.setattr(service.audit, "everything", lists)
+    monkeypatch.setattr(storage, "everything", lists)
     work = SurveyWork(service.parts, service.metrics)
     with pytest.raises(Unavailable, match="it is away"):
         work(service.connection)
