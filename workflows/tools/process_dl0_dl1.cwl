@@ -50,9 +50,6 @@ requirements:
       }
   EnvVarRequirement:
     envDef:
-      # The array description that comes with the zfits reader: no look-up over
-      # the network.
-      CTAPIPE_IO_ZFITS_NO_SERVICE_DATA: "1"
       # A file that ends too early is an error, not a shorter product.
       PYTHONWARNINGS: "error:File seems to be truncated:UserWarning"
 baseCommand: [dpps-datapipe, process]

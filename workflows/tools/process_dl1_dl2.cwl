@@ -4,10 +4,6 @@ label: Process DL1 events to DL2
 doc: |
   Run `ctapipe-process` on one file of DL1 events and write the reconstructed
   showers (DL2) only: no camera images, no image parameters.
-requirements:
-  EnvVarRequirement:
-    envDef:
-      CTAPIPE_IO_ZFITS_NO_SERVICE_DATA: "1"
 baseCommand: [dpps-datapipe, process]
 arguments:
   - --no-write-images

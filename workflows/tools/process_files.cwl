@@ -5,12 +5,6 @@ doc: |
   `ctapipe-process` on many files without starting it anew for each: one product
   and one provenance record for each file, the same that the file gets alone. A
   file that fails is named; the others are processed, then the step fails.
-requirements:
-  EnvVarRequirement:
-    envDef:
-      # The array description that comes with the zfits reader: no look-up over
-      # the network.
-      CTAPIPE_IO_ZFITS_NO_SERVICE_DATA: "1"
 baseCommand: [dpps-datapipe, process-files]
 arguments:
   - {prefix: --output-folder, valueFrom: products, position: 2}

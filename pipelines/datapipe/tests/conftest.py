@@ -1,11 +1,11 @@
 """Toy events, processed by the stock tool with the reference configuration; synthetic simulations."""
 
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from dpps_datapipe.array_description import array_description
 from dpps_simpipe.toy.handover import HandOver, make_hand_over
 
 REPOSITORY = Path(__file__).parents[3]
@@ -27,7 +27,8 @@ def process(*arguments: str) -> int:
     from ctapipe.core import run_tool
     from ctapipe.tools.process import ProcessorTool
 
-    return run_tool(ProcessorTool(), ["--config", str(CONFIGURATION), *arguments], raises=False)
+    with array_description():
+        return run_tool(ProcessorTool(), ["--config", str(CONFIGURATION), *arguments], raises=False)
 
 
 def stage_as_acquired(hand_over: HandOver, folder: Path) -> Path:
@@ -46,7 +47,6 @@ def stage_as_acquired(hand_over: HandOver, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def processed(tmp_path_factory: pytest.TempPathFactory) -> Processed:
     """Four toy events of four LSTs, up to DL2."""
-    os.environ["CTAPIPE_IO_ZFITS_NO_SERVICE_DATA"] = "1"
     folder = tmp_path_factory.mktemp("processed")
     hand_over = make_hand_over(folder / "acada", n_events=N_EVENTS, seed=11)
     staged = stage_as_acquired(hand_over, folder / "staged")

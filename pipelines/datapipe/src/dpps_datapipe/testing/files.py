@@ -1,6 +1,5 @@
 """Write synthetic events in ctapipe's HDF5 layout (data model v7)."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dpps_datapipe.array_description import array_description
 from dpps_datapipe.testing.images import telescope_tables
 from dpps_datapipe.testing.response import LABEL
 from dpps_datapipe.testing.showers import Sample, SyntheticEvents
@@ -38,11 +38,11 @@ class Images:
 
 
 def array_of_lsts() -> "SubarrayDescription":
-    """Describe the four LSTs of CTAO-North (definitions that come with the zfits reader)."""
-    os.environ["CTAPIPE_IO_ZFITS_NO_SERVICE_DATA"] = "1"
-    from ctapipe_io_zfits.instrument import build_subarray_description
+    """Describe the four LSTs of CTAO-North, as raw data find them."""
+    from ctapipe.instrument import SubarrayDescription
 
-    return build_subarray_description(2)
+    with array_description():
+        return SubarrayDescription.from_service_data(2)
 
 
 def _write(path: Path, tables: Mapping[str, "QTable"]) -> None:

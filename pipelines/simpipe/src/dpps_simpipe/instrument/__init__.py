@@ -3,7 +3,10 @@
 from dpps_simpipe.instrument.library import (
     array_names,
     camera_description,
+    camera_files,
     load_array,
+    optics_description,
+    reference_location,
     subarray_description,
 )
 from dpps_simpipe.instrument.model import Array, Efficiency, Telescope, TelescopeType
@@ -15,6 +18,9 @@ __all__ = [
     "TelescopeType",
     "array_names",
     "camera_description",
+    "camera_files",
     "load_array",
+    "optics_description",
+    "reference_location",
     "subarray_description",
 ]

@@ -26,7 +26,15 @@ from ctapipe.instrument import (
 from dpps.domain.errors import NotFound
 from dpps_simpipe.instrument.model import Array, Efficiency, Telescope, TelescopeType
 
-__all__ = ["array_names", "camera_description", "load_array", "subarray_description"]
+__all__ = [
+    "array_names",
+    "camera_description",
+    "camera_files",
+    "load_array",
+    "optics_description",
+    "reference_location",
+    "subarray_description",
+]
 
 
 def _resource(*parts: str) -> Path:
@@ -90,6 +98,7 @@ def load_array(name: str) -> Array:
     return Array(
         name=name,
         version=document["version"],
+        released=document["released"],
         telescopes=telescopes,
         efficiencies={camera: _efficiency(camera) for camera in sorted(cameras)},
         **entry,
@@ -116,6 +125,25 @@ def _efficiency(camera: str) -> Efficiency:
     )
 
 
+def camera_files(kind: TelescopeType) -> tuple[Path, Path]:
+    """Give the files of a camera.
+
+    Parameters
+    ----------
+    kind : TelescopeType
+        Telescope type.
+
+    Returns
+    -------
+    tuple of Path
+        Geometry and read-out, as ctapipe writes them.
+    """
+    return (
+        _resource("cameras", f"{kind.camera}.camgeom.fits.gz"),
+        _resource("cameras", f"{kind.camera}.camreadout.fits.gz"),
+    )
+
+
 @lru_cache(maxsize=16)
 def camera_description(kind: TelescopeType) -> CameraDescription:
     """Load the camera of a telescope type.
@@ -130,11 +158,60 @@ def camera_description(kind: TelescopeType) -> CameraDescription:
     CameraDescription
         Geometry in the camera frame of the effective focal length, and read-out.
     """
-    folder = _resource("cameras")
-    geometry = CameraGeometry.from_table(Table.read(folder / f"{kind.camera}.camgeom.fits.gz"))
+    geometry_file, readout_file = camera_files(kind)
+    geometry = CameraGeometry.from_table(Table.read(geometry_file))
     geometry.frame = CameraFrame(focal_length=kind.effective_focal_length_m * u.m)
-    readout = CameraReadout.from_table(Table.read(folder / f"{kind.camera}.camreadout.fits.gz"))
+    readout = CameraReadout.from_table(Table.read(readout_file))
     return CameraDescription(name=kind.camera, geometry=geometry, readout=readout)
+
+
+def optics_description(kind: TelescopeType) -> OpticsDescription:
+    """Describe the optics of a telescope type in ctapipe's terms.
+
+    Parameters
+    ----------
+    kind : TelescopeType
+        Telescope type.
+
+    Returns
+    -------
+    OpticsDescription
+        The same, for ctapipe.
+    """
+    return OpticsDescription(
+        name=kind.optics_name,
+        size_type=SizeType[kind.size_type],
+        reflector_shape=ReflectorShape[kind.reflector_shape],
+        n_mirrors=kind.n_mirrors,
+        equivalent_focal_length=kind.focal_length_m * u.m,
+        effective_focal_length=kind.effective_focal_length_m * u.m,
+        mirror_area=kind.mirror_area_m2 * u.m**2,
+        n_mirror_tiles=kind.n_mirror_tiles,
+    )
+
+
+def _location(array: Array) -> EarthLocation:
+    return EarthLocation(
+        lon=array.longitude_deg * u.deg,
+        lat=array.latitude_deg * u.deg,
+        height=array.observation_level_m * u.m,
+    )
+
+
+def reference_location(array: Array) -> tuple[float, float, float]:
+    """Give the point that positions of telescopes are relative to.
+
+    Parameters
+    ----------
+    array : Array
+        The array.
+
+    Returns
+    -------
+    tuple of float
+        Geocentric coordinates (ITRS) in m.
+    """
+    return tuple(float(value.to_value(u.m)) for value in _location(array).geocentric)  # type: ignore[return-value] # three values
 
 
 def subarray_description(array: Array) -> SubarrayDescription:
@@ -150,29 +227,16 @@ def subarray_description(array: Array) -> SubarrayDescription:
     SubarrayDescription
         The same, for ctapipe.
     """
-    descriptions = {}
-    for telescope in array.telescopes:
-        kind = telescope.kind
-        optics = OpticsDescription(
-            name=kind.optics_name,
-            size_type=SizeType[kind.size_type],
-            reflector_shape=ReflectorShape[kind.reflector_shape],
-            n_mirrors=kind.n_mirrors,
-            equivalent_focal_length=kind.focal_length_m * u.m,
-            effective_focal_length=kind.effective_focal_length_m * u.m,
-            mirror_area=kind.mirror_area_m2 * u.m**2,
-            n_mirror_tiles=kind.n_mirror_tiles,
-        )
-        descriptions[telescope.tel_id] = TelescopeDescription(
-            name=telescope.kind.optics_name, optics=optics, camera=camera_description(kind)
-        )
     return SubarrayDescription(
         name=array.name,
         tel_positions={one.tel_id: np.array(one.position_m) * u.m for one in array.telescopes},
-        tel_descriptions=descriptions,
-        reference_location=EarthLocation(
-            lon=array.longitude_deg * u.deg,
-            lat=array.latitude_deg * u.deg,
-            height=array.observation_level_m * u.m,
-        ),
+        tel_descriptions={
+            one.tel_id: TelescopeDescription(
+                name=one.kind.optics_name,
+                optics=optics_description(one.kind),
+                camera=camera_description(one.kind),
+            )
+            for one in array.telescopes
+        },
+        reference_location=_location(array),
     )

@@ -171,6 +171,8 @@ class Array:
         Name in run descriptions.
     version : str
         Version of the instrument model.
+    released : str
+        Day of that version (UTC, ISO 8601).
     subarray_id : int
         Number of the subarray in raw data: that of the observatory, or above 900 where none is published.
     source : str
@@ -199,6 +201,7 @@ class Array:
 
     name: str
     version: str
+    released: str
     subarray_id: int
     source: str
     site: str

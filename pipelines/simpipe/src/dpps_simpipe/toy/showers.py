@@ -7,7 +7,6 @@ stretch. That is all that a stereoscopic reconstruction of the direction needs;
 amount of light, widths and times are plausible numbers, not physics.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -145,7 +144,7 @@ def _unit_vector(altitude_deg: float, azimuth_deg: float) -> NDArray[np.float64]
 
 
 def load_subarray(subarray_id: int) -> "SubarrayDescription":
-    """Give the telescopes that ``ctapipe-io-zfits`` carries (LSTs only).
+    """Give the telescopes of a subarray of the instrument model.
 
     Parameters
     ----------
@@ -156,11 +155,10 @@ def load_subarray(subarray_id: int) -> "SubarrayDescription":
     -------
     ctapipe.instrument.SubarrayDescription
     """
-    # Without this the library looks for a description over the network.
-    os.environ["CTAPIPE_IO_ZFITS_NO_SERVICE_DATA"] = "1"
-    from ctapipe_io_zfits.instrument import build_subarray_description
+    from dpps_simpipe.instrument import array_names, load_array, subarray_description
 
-    return build_subarray_description(subarray_id)
+    arrays = (load_array(name) for name in array_names())
+    return subarray_description(next(one for one in arrays if one.subarray_id == subarray_id))
 
 
 class ShowerImager:
