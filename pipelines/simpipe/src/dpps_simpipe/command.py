@@ -14,6 +14,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "simulate": ("dpps_simpipe.simulation.command", "simulate a run into a ctapipe HDF5 file"),
     "compare": ("dpps_simpipe.compare.command", "compare with files of sim_telarray and CORSIKA"),
+    "service-data": ("dpps_simpipe.service_data.command", "describe arrays for readers of raw data"),
 }
 
 
