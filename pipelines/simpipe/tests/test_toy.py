@@ -9,7 +9,6 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from dpps_simpipe.toy import (
-    ToyError,
     ToyObservation,
     write_subarray_stream,
     write_telescope_stream,
@@ -17,6 +16,8 @@ from dpps_simpipe.toy import (
 from dpps_simpipe.toy.command import main
 from dpps_simpipe.toy.handover import HandOver, make_hand_over
 from protozfits import File
+
+from dpps.domain.errors import Conflict
 
 N_EVENTS = 2
 SEED = 7
@@ -151,7 +152,7 @@ def test_other_seed_gives_other_events_and_identifiers(hand_over: HandOver, tmp_
 def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     path = write_telescope_stream(tmp_path / _stream_name(1))
     before = path.read_bytes()
-    with pytest.raises(ToyError, match="exists"):
+    with pytest.raises(Conflict, match="exists"):
         write_telescope_stream(path)
     assert path.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [path]

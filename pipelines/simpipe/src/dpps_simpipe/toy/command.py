@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dpps_simpipe.toy.observation import LABEL, ToyError
+from dpps.domain.errors import DppsError
+from dpps_simpipe.toy.observation import LABEL
 
 if TYPE_CHECKING:
     from dpps_simpipe.toy.handover import HandOver
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             hand_over = make_hand_over(
                 options.output, n_events=options.events, seed=options.seed, scope=options.scope
             )
-    except (ToyError, OSError) as error:
+    except (DppsError, OSError) as error:
         sys.stderr.write(f"dpps-simpipe-toy: {error}\n")
         return 1
     sys.stdout.write(_formatted(_summary(hand_over), as_json=options.json))

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpps_simpipe import __version__
+from dpps_simpipe.streams import Layout, link_triggers
 from dpps_simpipe.toy.observation import LABEL, ToyError, ToyObservation, observation_of_seed
 from dpps_simpipe.toy.showers import ShowerImager, ToyShower, draw_showers
 from dpps_simpipe.toy.streams import (
     SubarrayEvent,
     TelescopeEvent,
+    stream_block,
     write_subarray_stream,
     write_telescope_stream,
     write_trigger_stream,
@@ -23,11 +25,6 @@ from dpps_simpipe.toy.streams import (
 __all__ = ["HandOver", "make_hand_over"]
 
 _LOGGER = logging.getLogger(__name__)
-
-#: The virtual organisation, first component of every logical file name.
-_ORGANISATION = "ctao"
-_SITE = "ctao-north"
-_ARRAY = "ARRAY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,53 +39,6 @@ class HandOver:
     triggers: tuple[Path, ...]
     #: True directions, cores and energies (ECSV), outside the tree of data.
     truth: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Folders:
-    """Where the files of one observation go."""
-
-    output: Path
-    scope: str
-    observation: ToyObservation
-
-    def event_file(self, element: str, stem: str, suffix: str) -> Path:
-        """Give the path of a data file.
-
-        Parameters
-        ----------
-        element : str
-            Array element (``LSTN-01``) or ``ARRAY``.
-        stem : str
-            Source of the stream (``TEL001_SDH0000``).
-        suffix : str
-            Kind of content (``TEL_SHOWER``).
-
-        Returns
-        -------
-        pathlib.Path
-        """
-        block = self.observation
-        name = (
-            f"{stem}_{block.start:%Y%m%dT%H%M%S}_SBID{block.sb_id:019d}"
-            f"_OBSID{block.obs_id:019d}_{suffix}_CHUNK000.fits.fz"
-        )
-        root = self.output / _ORGANISATION / self.scope / "DL0" / element / _SITE / "event"
-        return root / f"{block.start:%Y/%m/%d}" / name
-
-
-def _check(n_events: int, scope: str) -> None:
-    """Refuse what cannot become a hand-over.
-
-    Raises
-    ------
-    ToyError
-        If there is no event or the scope is not one path component.
-    """
-    if n_events < 1:
-        raise ToyError(f"{n_events} events asked for: ask for at least one")
-    if not scope or Path(scope).name != scope or scope in {".", ".."}:
-        raise ToyError(f"scope {scope!r} is not one path component: give a name such as 'acada'")
 
 
 def _subarray_events(
@@ -149,16 +99,6 @@ def _write_truth(path: Path, observation: ToyObservation, showers: Sequence[ToyS
     table.write(path, format="ascii.ecsv", overwrite=True)
 
 
-def _link_triggers(files: Sequence[Path]) -> tuple[Path, ...]:
-    """Put the trigger link beside each file."""
-    triggers = []
-    for path in files:
-        trigger = path.with_name(f"{path.name}.trigger")
-        trigger.symlink_to(path.name)
-        triggers.append(trigger)
-    return tuple(triggers)
-
-
 def make_hand_over(output: Path, *, n_events: int, seed: int, scope: str = "acada") -> HandOver:
     """Write a toy observation of the four LSTs of CTAO-North.
 
@@ -181,29 +121,33 @@ def make_hand_over(output: Path, *, n_events: int, seed: int, scope: str = "acad
     Raises
     ------
     ToyError
-        If an argument is out of range, or a file exists.
+        If an argument is out of range.
+    InvalidInput
+        If the scope is no name.
+    Conflict
+        If a file exists.
     """
-    _check(n_events, scope)
+    if n_events < 1:
+        raise ToyError(f"{n_events} events asked for: ask for at least one")
     observation = observation_of_seed(seed)
-    folders = _Folders(output=output, scope=scope, observation=observation)
+    folders = Layout(output=output, scope=scope, block=stream_block(observation))
     showers = draw_showers(observation, n_events)
     telescopes = ShowerImager(observation).telescope_events(showers)
     array_events = _subarray_events(showers, telescopes)
-    source = f"SUB{observation.subarray_id:03d}_SWAT000"
     files = [
         write_subarray_stream(
-            folders.event_file(_ARRAY, source, "SUBARRAY"),
+            folders.array_file("SUBARRAY"),
             observation=observation,
             events=array_events,
         ),
         write_trigger_stream(
-            folders.event_file(_ARRAY, source, "TEL"),
+            folders.array_file("TEL"),
             observation=observation,
             events=array_events,
         ),
     ]
     for tel_id, events in telescopes.items():
-        path = folders.event_file(f"LSTN-{tel_id:02d}", f"TEL{tel_id:03d}_SDH0000", "TEL_SHOWER")
+        path = folders.telescope_file(tel_id, f"LSTN-{tel_id:02d}")
         files.append(write_telescope_stream(path, tel_id=tel_id, observation=observation, events=events))
         _LOGGER.info("%s stream of LST %d: %d events", LABEL, tel_id, len(events))
     truth = output / "truth" / "truth.ecsv"
@@ -212,6 +156,6 @@ def make_hand_over(output: Path, *, n_events: int, seed: int, scope: str = "acad
         observation=observation,
         n_events=len(array_events),
         files=tuple(files),
-        triggers=_link_triggers(files),
+        triggers=link_triggers(files),
         truth=truth,
     )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dpps.domain.errors import InvalidInput
+
 __all__ = ["LABEL", "ToyError", "ToyObservation", "observation_of_seed"]
 
 #: Written wherever a toy product can be read.
@@ -13,8 +15,10 @@ _NORTH_IDENTIFIERS = 2_000_000_000
 _MAX_SEED = 999_999_999
 
 
-class ToyError(Exception):
+class ToyError(InvalidInput):
     """A toy hand-over cannot be made; the message names the thing and the next step."""
+
+    default_code = "simpipe.toy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dpps_simpipe.toy.observation import ToyError
+from dpps.domain.errors import Conflict, StorageFull
 
 __all__ = ["published", "verify"]
 
@@ -26,11 +26,16 @@ def published(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    ToyError
+    Conflict
         If `path` exists.
     """
     if path.exists():
-        raise ToyError(f"{path} exists: choose an empty folder, or another seed")
+        raise Conflict(
+            f"{path} exists",
+            code="simpipe.output-exists",
+            next_step="Choose an empty folder, or another seed.",
+            path=path,
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -57,7 +62,7 @@ def verify(path: Path, n_rows: dict[str, int]) -> None:
 
     Raises
     ------
-    ToyError
+    StorageFull
         If a checksum or a number of rows is not what was written.
     """
     from astropy.io import fits
@@ -67,6 +72,15 @@ def verify(path: Path, n_rows: dict[str, int]) -> None:
             intact = all(hdu.verify_checksum() == 1 and hdu.verify_datasum() == 1 for hdu in hdus)
             rows = {hdu.name: hdu.header["ZNAXIS2"] for hdu in hdus[1:]}
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ToyError(f"{path} cannot be read back ({error}): is the disk full?") from error
+        raise _not_as_written(path, f"cannot be read back ({error})") from error
     if not intact or rows != n_rows:
-        raise ToyError(f"{path} is not what was written: is the disk full?")
+        raise _not_as_written(path, "is not what was written")
+
+
+def _not_as_written(path: Path, what: str) -> StorageFull:
+    return StorageFull(
+        f"{path} {what}: is the disk full?",
+        code="simpipe.stream-not-written",
+        next_step="Make room and try again.",
+        path=path,
+    )

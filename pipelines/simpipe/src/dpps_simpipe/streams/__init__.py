@@ -1,0 +1,21 @@
+"""DL0 streams in the form that the telescopes' acquisition system (ACADA) hands over."""
+
+from dpps_simpipe.streams.block import CREATORS, StreamBlock, StreamIdentity, Tracking
+from dpps_simpipe.streams.layout import Layout, link_triggers
+from dpps_simpipe.streams.subarray import ArrayTrigger, write_subarray_stream, write_trigger_stream
+from dpps_simpipe.streams.telescope import CameraStream, RawEvent, write_telescope_stream
+
+__all__ = [
+    "CREATORS",
+    "ArrayTrigger",
+    "CameraStream",
+    "Layout",
+    "RawEvent",
+    "StreamBlock",
+    "StreamIdentity",
+    "Tracking",
+    "link_triggers",
+    "write_subarray_stream",
+    "write_telescope_stream",
+    "write_trigger_stream",
+]
