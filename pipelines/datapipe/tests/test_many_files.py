@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tables
+from dpps_datapipe.array_description import array_description
 from dpps_datapipe.process_files import output_path
 
 from .conftest import CONFIGURATION, N_EVENTS, Processed, process, step
@@ -49,7 +50,8 @@ def test_products_equal_those_of_the_stock_tool(streams: list[Path], products: P
     stream, alone = streams[1], tmp_path / "alone.h5"
     tool = str(Path(sys.executable).with_name("ctapipe-process"))
     files = ["--input", str(stream), "--output", str(alone), f"--provenance-log={tmp_path / 'log'}"]
-    subprocess.run([tool, *files, *OPTIONS], check=True)
+    with array_description():
+        subprocess.run([tool, *files, *OPTIONS], check=True)
     together = output_path(stream, products, "dl1")
     assert assert_equal_tables(alone, together) > 5
     (record,) = json.loads(Path(f"{together}.provenance.log").read_text(encoding="utf-8"))
