@@ -16,9 +16,14 @@ import psycopg
 import pytest
 
 from dpps.composition.preservation import build_preservation
+from dpps.composition.principals import local_principal
 from dpps.composition.rucio_accounts import connect_account
+from dpps.composition.state import StateFolder
+from dpps.composition.why import open_why
 from dpps.data.audit.records import CopyEvidence, CopyOutcome
 from dpps.data.preservation.releasing import Release
+from dpps.data.why.findings import Finding
+from dpps.data.why.observing import why
 from dpps.domain.files import FileContent
 from dpps.domain.names import Lfn
 
@@ -68,6 +73,12 @@ def test_the_end_of_a_rule_does_not_take_the_copy_with_it(running_system: Runnin
     for name in (kept_name, pushed_name):
         (replicas,) = client.list_replicas([{"scope": "acada", "name": name}])
         assert replicas["states"] == {"CTAO-NORTH": "AVAILABLE"}
+
+
+def _why(folder: StateFolder, lfn: Lfn) -> dict[str, Finding]:
+    """Return what is said of a file, by code."""
+    with open_why(folder) as parts:
+        return {one.code: one for one in why(local_principal(folder), parts, lfn.name).findings}
 
 
 def _row(database: psycopg.Connection[Any], name: str) -> tuple[Any, ...] | None:
@@ -124,5 +135,14 @@ def test_a_released_copy_goes_only_while_the_proof_of_the_others_stands(
         _wait_for(is_given_back, "the copy is given back: another one is not there")
         assert paths["CTAO-NORTH"].read_bytes() == data
         away.rename(paths["PIC"])
+        parts.releases.note([release])
+        parts.evidence.record([replace(proven["PIC"], outcome=CopyOutcome.DAMAGED)])
+        paths["CTAO-NORTH"].write_bytes(b"short")
+        told = _why(folder, lfn)["deletion-waits"]
+        assert "the copy at PIC was damaged" in told.cause
+        assert "whether this copy is whole cannot be told" in told.cause
+        assert "CSCS" not in told.cause
+        paths["CTAO-NORTH"].write_bytes(data)
+        parts.evidence.record([proven["PIC"]])
         let_it_go()
         _wait_for(lambda: not paths["CTAO-NORTH"].exists(), "the copy is deleted: the others are proven")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
 from dpps.composition.instance import Instance
 from dpps.composition.preservation import PreservationSettings
@@ -15,7 +16,10 @@ from dpps.composition.storage import build_storage
 from dpps.data.audit.reading import Reader
 from dpps.data.preservation.releasing import ReleaseGate
 
-__all__ = ["DeletionGuard", "build_deletion_guard"]
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+__all__ = ["DeletionGuard", "build_deletion_guard", "build_gate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +47,41 @@ def build_deletion_guard(folder: StateFolder) -> DeletionGuard:
         When the folder holds no system, or its description or the settings are wrong.
     """
     from dpps.adapters.sql.engine import build_engine, migrate
-    from dpps.adapters.sql.evidence import SqlEvidence
-    from dpps.adapters.sql.releases import SqlReleases
 
-    instance, settings = Instance.load(folder), read_settings(PreservationSettings)
+    instance = Instance.load(folder)
     url = instance.database(folder, "dpps")
-    engine = build_engine(url, connections_max=2)
-    reader = Reader(
-        storage=build_storage(folder, "catalogue"),
-        evidence=SqlEvidence(engine),
-        proof_age_max=timedelta(days=settings.proof_days),
-    )
-    prefixes = {site.rse: site.url_prefix for site in instance.sites}
     return DeletionGuard(
-        gate=ReleaseGate(reader=reader, releases=SqlReleases(engine), url_prefixes=prefixes),
+        gate=build_gate(folder, build_engine(url, connections_max=2), "catalogue"),
         onsite=frozenset(site.rse for site in instance.sites if site.onsite),
         prepare=cache(lambda: migrate(url)),
     )
+
+
+def build_gate(folder: StateFolder, engine: Engine, service: str) -> ReleaseGate:
+    """Return the gate of the system in a state folder; touches neither database nor storage.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The system.
+    engine : sqlalchemy.Engine
+        Its database ``dpps``.
+    service : str
+        Whose credential looks at the storages.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When the folder holds no system, or its description or the settings are wrong.
+    """
+    from dpps.adapters.sql.evidence import SqlEvidence
+    from dpps.adapters.sql.releases import SqlReleases
+
+    settings = read_settings(PreservationSettings)
+    reader = Reader(
+        storage=build_storage(folder, service),
+        evidence=SqlEvidence(engine),
+        proof_age_max=timedelta(days=settings.proof_days),
+    )
+    prefixes = {site.rse: site.url_prefix for site in Instance.load(folder).sites}
+    return ReleaseGate(reader=reader, releases=SqlReleases(engine), url_prefixes=prefixes)

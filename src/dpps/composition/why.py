@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 from dpps.composition.data import build_catalogue, build_policy
 from dpps.composition.instance import Instance
+from dpps.composition.releases import build_gate
 from dpps.composition.rucio_accounts import connect_account
 from dpps.composition.sites import open_sites
 from dpps.composition.state import StateFolder
@@ -24,15 +25,20 @@ def open_why(folder: StateFolder) -> Iterator[WhyParts]:
     from dpps.adapters.http.refusals import HttpHandoverLedger
     from dpps.adapters.rucio.copy_states import RucioCopyStates
     from dpps.adapters.rucio.requests import RucioRequestLedger
+    from dpps.adapters.sql.engine import build_engine
 
-    client = connect_account(folder, _READER)
-    with open_sites(folder) as sites:
+    client, instance = connect_account(folder, _READER), Instance.load(folder)
+    engine = build_engine(instance.database(folder, "dpps"), connections_max=1)
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
+        sites = stack.enter_context(open_sites(folder))
         yield WhyParts(
             catalogue=build_catalogue(folder, _READER),
             copies=RucioCopyStates(client),
             requests=RucioRequestLedger(client),
             sites=sites,
-            handover=HttpHandoverLedger(Instance.load(folder).endpoint("ingest").url),
+            handover=HttpHandoverLedger(instance.endpoint("ingest").url),
             policy=build_policy(folder),
+            gate=build_gate(folder, engine, _READER),
             clock=lambda: datetime.now(UTC),
         )

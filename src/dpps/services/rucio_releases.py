@@ -103,7 +103,7 @@ def _decided(guard: DeletionGuard, rse: str, row: Mapping[str, Any], verdict: Ga
     if row["state"].name == "AVAILABLE":
         return GateVerdict.STAYS
     # It may have been incomplete or bad before it was marked, and its bytes may be gone.
-    return guard.gate.abandoned(rse, Lfn(row["name"]), row["bytes"])
+    return guard.gate.abandoned(rse, Lfn(row["name"]), row["bytes"]).verdict
 
 
 def _withdraw(guard: DeletionGuard, rse: str, lfns: Sequence[Lfn]) -> None:

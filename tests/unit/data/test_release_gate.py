@@ -13,7 +13,7 @@ from dpps.adapters.memory.releases import MemoryReleases
 from dpps.adapters.memory.storage import MemoryStorage
 from dpps.data.audit.reading import Reader
 from dpps.data.audit.records import CopyEvidence, CopyKey, CopyOutcome
-from dpps.data.preservation.releasing import GateVerdict, Release, ReleaseGate
+from dpps.data.preservation.releasing import GateDecision, GateVerdict, Release, ReleaseGate
 from dpps.domain.files import FileContent
 from dpps.domain.names import Lfn
 
@@ -53,6 +53,9 @@ class World:
     def verdict(self) -> GateVerdict:
         return self.gate().verdicts(_ONSITE, [_LFN])[_LFN]
 
+    def decision(self) -> GateDecision:
+        return self.gate().decisions(_ONSITE, [_LFN])[_LFN]
+
     def gate(self) -> ReleaseGate:
         return ReleaseGate(
             reader=Reader(storage=self.storage, evidence=self.evidence, clock=lambda: self.now),
@@ -73,10 +76,10 @@ def test_a_release_that_stands_lets_the_copy_go(world: World) -> None:
 def test_what_nobody_released_is_told_apart(world: World) -> None:
     world.releases.forget([CopyKey(_LFN, _ONSITE)])
     assert world.verdict() is GateVerdict.UNKNOWN
-    assert world.gate().abandoned(_ONSITE, _LFN, 3) is GateVerdict.STAYS
-    assert world.gate().abandoned(_ONSITE, _LFN, 4) is GateVerdict.WAITS
+    assert world.gate().abandoned(_ONSITE, _LFN, 3).verdict is GateVerdict.STAYS
+    assert world.gate().abandoned(_ONSITE, _LFN, 4).verdict is GateVerdict.WAITS
     del world.storage.files[f"memory://{_ONSITE}{_LFN}"]
-    assert world.gate().abandoned(_ONSITE, _LFN, 3) is GateVerdict.GOES
+    assert world.gate().abandoned(_ONSITE, _LFN, 3).verdict is GateVerdict.GOES
 
 
 @pytest.mark.parametrize("outcome", [one for one in CopyOutcome if one is not CopyOutcome.INTACT])
@@ -139,7 +142,7 @@ def test_a_storage_that_does_not_answer_is_not_asked_for_every_file(
     monkeypatch.setattr(world.storage, "size_bytes", counted)
     gate = world.gate()
     assert set(gate.verdicts(_ONSITE, lfns).values()) == {GateVerdict.WAITS}
-    assert asked == {"CSCS": 3, _ONSITE: 3}
+    assert (asked["CSCS"], asked[_ONSITE]) == (3, 3)
     world.storage.unreachable.clear()
     for lfn in lfns:
         for rse in ("CSCS", "PIC"):
@@ -150,6 +153,45 @@ def test_a_storage_that_does_not_answer_is_not_asked_for_every_file(
 def test_a_storage_that_is_no_part_of_the_system_any_more_proves_nothing(world: World) -> None:
     world.release("CSCS", "GONE")
     assert world.verdict() is GateVerdict.STAYS
+
+
+def test_a_decision_says_which_proof_is_missing_and_changes_nothing(world: World) -> None:
+    assert world.decision() == GateDecision(verdict=GateVerdict.GOES, released_at=_NOW)
+    world.note("PIC", CopyOutcome.DAMAGED)
+    del world.storage.files[f"memory://CSCS{_LFN}"]
+    world.storage.unreachable.add(f"memory://{_ONSITE}")
+    waits = world.decision()
+    assert (waits.verdict, waits.released_at) == (GateVerdict.WAITS, _NOW)
+    cscs, pic = waits.lapsed
+    assert "the copy at CSCS cannot be seen whole: there is nothing under its name" in cscs
+    assert "the copy at PIC was damaged when it was last read back, at 2026-02-14 21:30 UTC" in pic
+    assert "does not answer" in waits.doubt
+    world.evidence.forget([CopyKey(_LFN, "PIC")])
+    world.release("PIC", "GONE")
+    world.note("GONE", CopyOutcome.INTACT)
+    assert world.decision().lapsed == (
+        "the copy at PIC was never read back",
+        "the copy at GONE cannot be seen whole: GONE is no storage of this system any more",
+    )
+    world.storage.unreachable.clear()
+    world.release()
+    stays = world.decision()
+    assert (stays.verdict, stays.doubt) == (GateVerdict.STAYS, "")
+    assert stays.lapsed == ("the release names no copy on which it relied",)
+    assert world.releases.of([CopyKey(_LFN, _ONSITE)]), "to decide is not to withdraw"
+
+
+def test_each_lapse_has_words_of_its_own(world: World) -> None:
+    here = CopyKey(_LFN, "PIC")
+    world.evidence.mark_released([here], _NOW)
+    assert "was freed itself" in world.decision().lapsed[0]
+    world.evidence.mark_released([here], None)
+    world.now += timedelta(days=8)
+    assert all("too long ago" in one for one in world.decision().lapsed)
+    world.now -= timedelta(days=8)
+    (known,) = [one for key, one in world.evidence.known([_LFN]).items() if key.rse == "PIC"]
+    world.evidence.record([replace(known, content=replace(_CONTENT, adler32="00000001"))])
+    assert "had other bytes" in world.decision().lapsed[0]
 
 
 def test_a_release_that_is_withdrawn_leaves_a_copy_like_any_other(world: World) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from dpps.composition.releases import DeletionGuard
-from dpps.data.preservation.releasing import GateVerdict
+from dpps.data.preservation.releasing import GateDecision, GateVerdict
 from dpps.domain.errors import Unavailable
 from dpps.domain.names import Lfn
 from dpps.services.rucio_releases import those_that_go
@@ -33,9 +33,9 @@ class _Gate:
         self.asked += [lfn.name for lfn in lfns]
         return {lfn: GateVerdict(lfn.basename) for lfn in lfns}
 
-    def abandoned(self, _rse: str, lfn: Lfn, size_bytes: int) -> GateVerdict:
+    def abandoned(self, _rse: str, lfn: Lfn, size_bytes: int) -> GateDecision:
         assert size_bytes == 3
-        return GateVerdict(lfn.parent.rpartition("/")[2])
+        return GateDecision(verdict=GateVerdict(lfn.parent.rpartition("/")[2]))
 
     def withdraw(self, _rse: str, lfns: Sequence[Lfn]) -> None:
         self.withdrawn += [lfn.name for lfn in lfns]

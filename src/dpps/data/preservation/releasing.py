@@ -14,12 +14,12 @@ from enum import Enum, StrEnum
 from typing import Final, Protocol
 
 from dpps.data.audit.reading import Reader
-from dpps.data.audit.records import CopyEvidence, CopyKey
+from dpps.data.audit.records import CopyEvidence, CopyKey, CopyOutcome
 from dpps.domain.errors import DppsError
 from dpps.domain.files import FileContent
 from dpps.domain.names import Lfn
 
-__all__ = ["CopyKeeper", "GateVerdict", "Release", "ReleaseGate", "Releases"]
+__all__ = ["CopyKeeper", "GateDecision", "GateVerdict", "Release", "ReleaseGate", "Releases"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,20 @@ class GateVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateDecision:
+    """A verdict, and what it rests on."""
+
+    verdict: GateVerdict
+    released_at: datetime | None = None
+    """None: nobody noted a release."""
+    lapsed: tuple[str, ...] = ()
+    """What is missing of the proof: a sentence for each copy on which the release relied and that proves
+    nothing now."""
+    doubt: str = ""
+    """Why nobody can tell whether the copy itself is whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseGate:
     """Decides at the moment of deletion whether released copies may go."""
 
@@ -112,20 +126,37 @@ class ReleaseGate:
         Unavailable
             When the database does not answer: nothing may go.
         """
+        return {lfn: one.verdict for lfn, one in self.decisions(rse, lfns).items()}
+
+    def decisions(self, rse: str, lfns: Sequence[Lfn]) -> dict[Lfn, GateDecision]:
+        """Decide, and say what the verdicts rest on; nothing is changed.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
         return replace(self, reader=self.reader.for_one_look())._decide(rse, lfns)
 
-    def _decide(self, rse: str, lfns: Sequence[Lfn]) -> dict[Lfn, GateVerdict]:
+    def _decide(self, rse: str, lfns: Sequence[Lfn]) -> dict[Lfn, GateDecision]:
         releases = self.releases.of([CopyKey(lfn, rse) for lfn in lfns])
         known = self.reader.evidence.known([one.lfn for one in releases])
-        found = dict.fromkeys(lfns, GateVerdict.UNKNOWN)
+        found = dict.fromkeys(lfns, GateDecision(verdict=GateVerdict.UNKNOWN))
         for key, release in releases.items():
-            stands = all(self._is_proven(release, other, known) for other in release.relied_on)
-            found[key.lfn] = GateVerdict.GOES if stands and release.relied_on else self._lapsed(release)
+            found[key.lfn] = replace(self._judge(release, known), released_at=release.released_at)
         return found
 
-    def abandoned(self, rse: str, lfn: Lfn, size_bytes: int) -> GateVerdict:
+    def _judge(self, release: Release, known: Mapping[CopyKey, CopyEvidence]) -> GateDecision:
+        missing = [self._missing(release, other, known) for other in release.relied_on]
+        lapsed = tuple(filter(None, missing)) if missing else (_NO_GROUNDS,)
+        if not lapsed:
+            return GateDecision(verdict=GateVerdict.GOES)
+        return replace(self.abandoned(release.rse, release.lfn, release.content.size_bytes), lapsed=lapsed)
+
+    def abandoned(self, rse: str, lfn: Lfn, size_bytes: int) -> GateDecision:
         """Decide about a copy that nobody released, and whose deletion began and broke off."""
-        return _WITHOUT_PROOF[self._look(rse, lfn, size_bytes)]
+        sight, doubt = self._look(rse, lfn, size_bytes)
+        return GateDecision(verdict=_WITHOUT_PROOF[sight], doubt=doubt if sight is _Sight.UNCLEAR else "")
 
     def withdraw(self, rse: str, lfns: Sequence[Lfn]) -> None:
         """Forget that copies were released which are available again; preservation judges them anew."""
@@ -133,26 +164,47 @@ class ReleaseGate:
         self.reader.evidence.mark_released(keys, None)
         self.releases.forget(keys)
 
-    def _is_proven(self, release: Release, rse: str, known: Mapping[CopyKey, CopyEvidence]) -> bool:
-        """Tell whether the last reading of a copy still proves it, and something of its size is there now."""
+    def _missing(self, release: Release, rse: str, known: Mapping[CopyKey, CopyEvidence]) -> str:
+        """Return why a copy proves nothing now; empty when its last reading does and it lies there whole."""
         one = known.get(CopyKey(release.lfn, rse))
-        if one is None or one.released_at is not None or not self.reader.proves(one, release.content):
-            return False
-        return self._look(rse, release.lfn, release.content.size_bytes) is _Sight.WHOLE
+        if one is None or not self._proves(one, release):
+            return f"the copy at {rse} {_unproven(one, release)}"
+        sight, words = self._look(rse, release.lfn, release.content.size_bytes)
+        return "" if sight is _Sight.WHOLE else f"the copy at {rse} cannot be seen whole: {words}"
 
-    def _lapsed(self, release: Release) -> GateVerdict:
-        return self.abandoned(release.rse, release.lfn, release.content.size_bytes)
+    def _proves(self, one: CopyEvidence, release: Release) -> bool:
+        return one.released_at is None and self.reader.proves(one, release.content)
 
-    def _look(self, rse: str, lfn: Lfn, wanted_bytes: int) -> _Sight:
+    def _look(self, rse: str, lfn: Lfn, wanted_bytes: int) -> tuple[_Sight, str]:
+        """Look at a copy without reading it; also say what was seen."""
         if rse not in self.url_prefixes:
-            return _Sight.UNCLEAR
+            return _Sight.UNCLEAR, f"{rse} is no storage of this system any more"
         try:
             size_bytes = self.reader.size_bytes(rse, self.url_prefixes[rse] + lfn.name)
-        except DppsError:
-            return _Sight.UNCLEAR
+        except DppsError as error:
+            return _Sight.UNCLEAR, error.message
         if size_bytes is None:
-            return _Sight.GONE
-        return _Sight.WHOLE if size_bytes == wanted_bytes else _Sight.UNCLEAR
+            return _Sight.GONE, "there is nothing under its name"
+        if size_bytes != wanted_bytes:
+            return _Sight.UNCLEAR, f"it has {size_bytes} bytes instead of {wanted_bytes}"
+        return _Sight.WHOLE, ""
+
+
+_NO_GROUNDS: Final = "the release names no copy on which it relied"
+
+
+def _unproven(one: CopyEvidence | None, release: Release) -> str:
+    """Say why the last reading of a copy proves nothing."""
+    if one is None or one.outcome is CopyOutcome.UNVERIFIED or one.verified_at is None:
+        return "was never read back"
+    if one.released_at is not None:
+        return f"was freed itself at {one.released_at:%Y-%m-%d %H:%M} UTC"
+    read = f"when it was last read back, at {one.verified_at:%Y-%m-%d %H:%M} UTC"
+    if one.outcome is not CopyOutcome.INTACT:
+        return f"was {one.outcome.value} {read}: {one.problem}"
+    if one.content != release.content:
+        return f"had other bytes than the file {read}"
+    return f"was intact {read}, which is too long ago or in the future"
 
 
 class _Sight(Enum):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dpps.data.ports import ReplicationRule, RuleState
 from dpps.data.why.copies import explain_copy
+from dpps.data.why.deletions import explain_deletion
 from dpps.data.why.findings import Explanation, Finding, Weight
 from dpps.data.why.observations import DatasetObservation, FileObservation
 from dpps.domain.files import ArchivedFile, ReplicaState
@@ -33,6 +34,7 @@ def explain_file(seen: FileObservation, now: datetime) -> Explanation:
         *_rules(seen.rules),
         *_damage(seen.file),
         *(finding for copy in seen.missing for finding in explain_copy(copy, seen, now)),
+        *map(explain_deletion, seen.deletions),
         *_onsite(seen),
     ]
     return Explanation(subject=str(seen.lfn), findings=tuple(findings))
@@ -59,7 +61,23 @@ def explain_dataset(seen: DatasetObservation, now: datetime) -> Explanation:
                 if key not in known:
                     known.add(key)
                     findings.append(finding)
+    findings.extend(_deletions(seen))
     return Explanation(subject=seen.name, findings=tuple(findings))
+
+
+def _deletions(seen: DatasetObservation) -> Iterator[Finding]:
+    if seen.deleting:
+        yield Finding(
+            code="deletions-begun",
+            weight=Weight.NOTE,
+            fact=f"of {seen.deleting} files a copy on site is being deleted, or waits for it",
+        )
+    told: set[tuple[str, str]] = set()
+    for one in seen.deletions:
+        finding = explain_deletion(one)
+        if (finding.code, one.rse) not in told:
+            told.add((finding.code, one.rse))
+            yield finding
 
 
 def _absent(seen: FileObservation) -> Finding:
@@ -181,8 +199,9 @@ def _damage(file: ArchivedFile) -> Iterator[Finding]:
 def _onsite(seen: FileObservation) -> Iterator[Finding]:
     if seen.file is None:
         return
+    told = {one.rse for one in seen.deletions}
     for one in seen.file.replicas:
-        if not one.onsite or one.state is not ReplicaState.AVAILABLE:
+        if one.rse in told or not one.onsite or one.state is not ReplicaState.AVAILABLE:
             continue
         if not seen.frees_onsite:
             yield Finding(

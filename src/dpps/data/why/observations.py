@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dpps.data.ports import ReplicationRule
+from dpps.data.preservation.releasing import GateDecision
 from dpps.data.sites import Hold, SiteCondition
 from dpps.data.transfers.service import MovedFile, RetryLog, StorageRest
 from dpps.domain.files import ArchivedFile, ReplicaState
@@ -17,6 +18,7 @@ from dpps.domain.names import Lfn
 __all__ = [
     "CopyStates",
     "DatasetObservation",
+    "Deletion",
     "FileObservation",
     "HandoverLedger",
     "LinkFacts",
@@ -93,6 +95,19 @@ class MissingCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """A copy on site that was freed, or whose deletion has begun, and what would be decided of it now."""
+
+    rse: str
+    begun: bool
+    """Whether the catalogue has marked it."""
+    decision: GateDecision | None
+    """None: who decides cannot be asked."""
+    problem: str = ""
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A handed-over file that was not taken."""
 
@@ -117,6 +132,7 @@ class FileObservation:
     frees_onsite: bool = False
     rules: tuple[ReplicationRule, ...] = ()
     missing: tuple[MissingCopy, ...] = ()
+    deletions: tuple[Deletion, ...] = ()
     sites: Mapping[str, SiteFacts] = field(default_factory=dict)
 
 
@@ -133,6 +149,10 @@ class DatasetObservation:
     rules: tuple[ReplicationRule, ...]
     examples: tuple[FileObservation, ...]
     """Some of the incomplete ones."""
+    deleting: int = 0
+    """Of how many of these a copy on site is being deleted."""
+    deletions: tuple[Deletion, ...] = ()
+    """Of some of these."""
 
 
 class CopyStates(Protocol):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, ReplicationRule
+from dpps.data.preservation.releasing import ReleaseGate
 from dpps.data.sites import Hold, HoldKind, SiteParts
 from dpps.data.transfers.lanes import is_named, storage_name
 from dpps.data.transfers.service import MovedFile, RetryLog
+from dpps.data.why.deletions import is_being_deleted, observe_deletions
 from dpps.data.why.explaining import explain_dataset, explain_file
 from dpps.data.why.findings import Explanation
 from dpps.data.why.observations import (
@@ -55,6 +57,8 @@ class WhyParts:
     sites: SiteParts
     handover: HandoverLedger
     policy: PreservationPolicy
+    gate: ReleaseGate
+    """Asked only; it decides when a copy is deleted."""
     clock: Callable[[], datetime]
 
 
@@ -158,7 +162,7 @@ def _observe_file(
     missing = [
         _observe_copy(parts, file.lfn, one.rse, one.state, good, look)
         for one in file.replicas
-        if one.state in _LACKING
+        if one.state in _LACKING and not is_being_deleted(one)
     ]
     concerned = {rse for copy in missing for rse in (copy.rse, *good)}
     return FileObservation(
@@ -169,6 +173,7 @@ def _observe_file(
         frees_onsite=kind.free_onsite.when_verified,
         rules=tuple(rules),
         missing=tuple(missing),
+        deletions=tuple(observe_deletions(parts.gate, file)),
         sites={rse: look.site(rse) for rse in sorted(concerned)},
     )
 
@@ -206,8 +211,9 @@ def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> Data
     rules = _rules(parts.catalogue, name)
     looked_at = members[:_FILES_MAX]
     states = parts.copies.copy_states(looked_at)
-    lacking = [one for one in looked_at if _LACKING.intersection(states.get(one, {}).values())]
-    examples = parts.catalogue.files(lacking[:_EXAMPLES_MAX])
+    onsite = {one.rse for one in parts.catalogue.storage_elements() if one.onsite}
+    lacking = [one for one in looked_at if _lacks_a_copy(states.get(one, {}), onsite)]
+    deleting = [one for one in looked_at if _is_deleted_on_site(states.get(one, {}), onsite)]
     look = _Look(parts)
     return DatasetObservation(
         name=name,
@@ -215,8 +221,26 @@ def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> Data
         looked_at=len(looked_at),
         incomplete=len(lacking),
         rules=tuple(rules),
-        examples=tuple(_observe_file(parts, one, rules, look) for one in examples if one is not None),
+        examples=tuple(_observe_file(parts, one, rules, look) for one in _examples(parts, lacking)),
+        deleting=len(deleting),
+        deletions=tuple(
+            deletion for one in _examples(parts, deleting) for deletion in observe_deletions(parts.gate, one)
+        ),
     )
+
+
+def _examples(parts: WhyParts, lfns: Sequence[Lfn]) -> list[ArchivedFile]:
+    return [one for one in parts.catalogue.files(lfns[:_EXAMPLES_MAX]) if one is not None]
+
+
+def _lacks_a_copy(states: Mapping[str, ReplicaState], onsite: Collection[str]) -> bool:
+    away = {state for rse, state in states.items() if rse not in onsite}
+    here = {state for rse, state in states.items() if rse in onsite} - {ReplicaState.UNAVAILABLE}
+    return not _LACKING.isdisjoint(away | here)
+
+
+def _is_deleted_on_site(states: Mapping[str, ReplicaState], onsite: Collection[str]) -> bool:
+    return any(rse in onsite and state is ReplicaState.UNAVAILABLE for rse, state in states.items())
 
 
 def _observe_absence(parts: WhyParts, lfn: Lfn) -> FileObservation:
