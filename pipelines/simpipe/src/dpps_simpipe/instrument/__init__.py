@@ -3,7 +3,6 @@
 from dpps_simpipe.instrument.library import (
     array_names,
     camera_description,
-    camera_files,
     load_array,
     optics_description,
     reference_location,
@@ -18,7 +17,6 @@ __all__ = [
     "TelescopeType",
     "array_names",
     "camera_description",
-    "camera_files",
     "load_array",
     "optics_description",
     "reference_location",

@@ -1,11 +1,7 @@
-"""The instrument model that comes with the package."""
+"""Arrays of the instrument model, for the simulator and in ctapipe's terms."""
 
-import json
-from dataclasses import fields
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -23,13 +19,13 @@ from ctapipe.instrument import (
     TelescopeDescription,
 )
 
-from dpps.domain.errors import NotFound
-from dpps_simpipe.instrument.model import Array, Efficiency, Telescope, TelescopeType
+from dpps_simpipe.instrument.derive import make_array
+from dpps_simpipe.instrument.model import Array, TelescopeType
+from dpps_simpipe.instrument.store import load_model
 
 __all__ = [
     "array_names",
     "camera_description",
-    "camera_files",
     "load_array",
     "optics_description",
     "reference_location",
@@ -37,34 +33,31 @@ __all__ = [
 ]
 
 
-def _resource(*parts: str) -> Path:
-    return Path(str(files("dpps_simpipe.instrument").joinpath("resources", *parts)))
+def array_names(model: str | Path = "") -> tuple[str, ...]:
+    """Give the names of the arrays of a model.
 
-
-@lru_cache(maxsize=2)
-def _document(name: str) -> Any:
-    return json.loads(_resource(name).read_text(encoding="utf-8"))
-
-
-def array_names() -> tuple[str, ...]:
-    """Give the names of the arrays that come with the package.
+    Parameters
+    ----------
+    model : str or Path
+        Version of the package, or a folder; empty: the newest of the package.
 
     Returns
     -------
     tuple of str
         Names.
     """
-    return tuple(_document("arrays.json")["arrays"])
+    return tuple(load_model(model).arrays)
 
 
-@lru_cache(maxsize=8)
-def load_array(name: str) -> Array:
-    """Load an array of the package.
+def load_array(name: str, model: str | Path = "") -> Array:
+    """Load an array of a model.
 
     Parameters
     ----------
     name : str
         One of `array_names`.
+    model : str or Path
+        Version of the package, or a folder; empty: the newest of the package.
 
     Returns
     -------
@@ -76,72 +69,7 @@ def load_array(name: str) -> Array:
     NotFound
         No array has this name.
     """
-    document = _document("arrays.json")
-    if name not in document["arrays"]:
-        raise NotFound(
-            f"there is no array {name!r}",
-            code="simpipe.array-unknown",
-            next_step=f"Take one of {', '.join(array_names())}.",
-            array=name,
-        )
-    entry = dict(document["arrays"][name])
-    telescopes = tuple(
-        Telescope(
-            tel_id=one["tel_id"],
-            name=one["name"],
-            kind=_telescope_type(one["type"]),
-            position_m=tuple(one["position_m"]),
-        )
-        for one in entry.pop("telescopes")
-    )
-    cameras = {telescope.kind.camera for telescope in telescopes}
-    return Array(
-        name=name,
-        version=document["version"],
-        released=document["released"],
-        telescopes=telescopes,
-        efficiencies={camera: _efficiency(camera) for camera in sorted(cameras)},
-        **entry,
-    )
-
-
-@lru_cache(maxsize=16)
-def _telescope_type(name: str) -> TelescopeType:
-    entry = dict(_document("telescopes.json")["types"][name])
-    listed = {field.name for field in fields(TelescopeType)}
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
-    }
-    return TelescopeType(name=name, **{key: value for key, value in values.items() if key in listed})
-
-
-@lru_cache(maxsize=16)
-def _efficiency(camera: str) -> Efficiency:
-    table = Table.read(_resource("efficiency", f"{camera}.ecsv"), format="ascii.ecsv")
-    return Efficiency(
-        wavelength=np.asarray(table["wavelength"], dtype=float),
-        quantum_efficiency=np.asarray(table["quantum_efficiency"], dtype=float),
-        optics=np.asarray(table["mirror_reflectivity"] * table["window_transmission"], dtype=float),
-    )
-
-
-def camera_files(kind: TelescopeType) -> tuple[Path, Path]:
-    """Give the files of a camera.
-
-    Parameters
-    ----------
-    kind : TelescopeType
-        Telescope type.
-
-    Returns
-    -------
-    tuple of Path
-        Geometry and read-out, as ctapipe writes them.
-    """
-    return (
-        _resource("cameras", f"{kind.camera}.camgeom.fits.gz"),
-        _resource("cameras", f"{kind.camera}.camreadout.fits.gz"),
-    )
+    return make_array(load_model(model), name)
 
 
 @lru_cache(maxsize=16)
@@ -158,10 +86,9 @@ def camera_description(kind: TelescopeType) -> CameraDescription:
     CameraDescription
         Geometry in the camera frame of the effective focal length, and read-out.
     """
-    geometry_file, readout_file = camera_files(kind)
-    geometry = CameraGeometry.from_table(Table.read(geometry_file))
+    geometry = CameraGeometry.from_table(Table.read(kind.geometry_file))
     geometry.frame = CameraFrame(focal_length=kind.effective_focal_length_m * u.m)
-    readout = CameraReadout.from_table(Table.read(readout_file))
+    readout = CameraReadout.from_table(Table.read(kind.readout_file))
     return CameraDescription(name=kind.camera, geometry=geometry, readout=readout)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -76,7 +77,9 @@ class TelescopeType:
     sphere_radius_m : float
         Radius of the sphere around the telescope in CORSIKA (for comparison of photon numbers).
     camera : str
-        Name of the camera's geometry and read-out files.
+        Name of the camera.
+    geometry_file, readout_file : Path
+        Pixels, and sampling with pulse shapes, as ctapipe writes them.
     structure_transmission : float
         Light that camera and masts do not shadow.
     light_guide_efficiency : float
@@ -102,7 +105,7 @@ class TelescopeType:
     readout_before_trigger_ns : float
         Time between the start of the read-out window and the trigger.
     estimated : tuple of str
-        Entries that no file gave.
+        Parameters that no file gave.
     """
 
     name: str
@@ -119,6 +122,8 @@ class TelescopeType:
     spot_sigma_deg: float
     sphere_radius_m: float
     camera: str
+    geometry_file: Path
+    readout_file: Path
     structure_transmission: float
     light_guide_efficiency: float
     light_yield_scale: float
@@ -173,6 +178,8 @@ class Array:
         Version of the instrument model.
     released : str
         Day of that version (UTC, ISO 8601).
+    model_sha256 : str
+        Of all files of that version.
     subarray_id : int
         Number of the subarray in raw data: that of the observatory, or above 900 where none is published.
     source : str
@@ -202,6 +209,7 @@ class Array:
     name: str
     version: str
     released: str
+    model_sha256: str
     subarray_id: int
     source: str
     site: str

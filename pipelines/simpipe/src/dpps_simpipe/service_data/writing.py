@@ -14,7 +14,6 @@ from dpps.domain.errors import Conflict, InvalidInput
 from dpps_simpipe.instrument import (
     Array,
     Telescope,
-    camera_files,
     load_array,
     optics_description,
     reference_location,
@@ -157,5 +156,5 @@ def _write_element(telescope: Telescope, folder: Path) -> None:
     optics_description(kind).to_table().write(
         folder / f"{folder.name}.tel_optics.ecsv", format="ascii.ecsv", serialize_method=None
     )
-    for path, suffix in zip(camera_files(kind), ("camgeom", "camreadout"), strict=True):
+    for path, suffix in ((kind.geometry_file, "camgeom"), (kind.readout_file, "camreadout")):
         shutil.copyfile(path, folder / f"{folder.name}.{suffix}.fits.gz")
