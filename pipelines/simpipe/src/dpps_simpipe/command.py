@@ -13,6 +13,7 @@ __all__ = ["main"]
 #: Name to module and summary; a module has ``add_options(parser)``, and ``run(options)`` giving plain data.
 _COMMANDS = {
     "simulate": ("dpps_simpipe.simulation.command", "simulate a run into a ctapipe HDF5 file"),
+    "observe": ("dpps_simpipe.observation.command", "simulate a night into raw streams of an array"),
     "compare": ("dpps_simpipe.compare.command", "compare with files of sim_telarray and CORSIKA"),
     "service-data": ("dpps_simpipe.service_data.command", "describe arrays for readers of raw data"),
 }

@@ -155,8 +155,23 @@ class Simulator:
         kinematics = draw_kinematics(self.run, random)
         return ThrownShower(number=number, kinematics=kinematics, shower=self.develop(kinematics, random))
 
+    def point(self, altitude: float, azimuth: float) -> None:
+        """Point all telescopes, until the next call, elsewhere than the run says.
+
+        Parameters
+        ----------
+        altitude, azimuth : float
+            Direction in rad; azimuth from North to East.
+        """
+        self.axes = pointing_axes(altitude, azimuth)
+
     def develop(
-        self, kinematics: Kinematics, random: Generator, *, first_interaction: float | None = None
+        self,
+        kinematics: Kinematics,
+        random: Generator,
+        *,
+        primary: str = "",
+        first_interaction: float | None = None,
     ) -> Shower:
         """Simulate a shower of given energy, direction and cores.
 
@@ -166,6 +181,8 @@ class Simulator:
             How it comes.
         random : Generator
             Source of randomness.
+        primary : str
+            Kind of primary; empty: that of the run.
         first_interaction : float or None
             Altitude in m above sea level at which the primary interacts first; None: drawn.
 
@@ -180,7 +197,7 @@ class Simulator:
             targets=targets, roulette_weight=max(kinematics.energy_tev / UNTHINNED_TEV, 1.0)
         )
         return simulate_shower(
-            PRIMARIES[self.run.primary],
+            PRIMARIES[primary or self.run.primary],
             kinematics.energy_tev * 1e6,
             direction,
             world,

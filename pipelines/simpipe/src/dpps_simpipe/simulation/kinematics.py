@@ -10,7 +10,7 @@ from dpps_simpipe.camera.optics import pointing_axes
 from dpps_simpipe.compiled import FloatArray
 from dpps_simpipe.simulation.description import Run
 
-__all__ = ["Kinematics", "draw_kinematics", "random_of_shower", "shower_axis"]
+__all__ = ["Kinematics", "cores_on_ground", "draw_kinematics", "random_of_shower", "shower_axis"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +118,28 @@ def draw_kinematics(run: Run, random: Generator) -> Kinematics:
 
 
 def _cores(run: Run, altitude: float, azimuth: float, random: Generator) -> FloatArray:
-    """Draw cores uniformly in a ring perpendicular to the axis and carry them to the ground."""
-    axes = pointing_axes(altitude, azimuth)
+    """Draw cores uniformly in a ring perpendicular to the axis."""
     inner, outer = run.core_min_m**2, run.core_radius_m**2
     radius = np.sqrt(inner + random.random(run.reuse) * (outer - inner))
-    phi = 2 * math.pi * random.random(run.reuse)
+    return cores_on_ground(altitude, azimuth, radius, 2 * math.pi * random.random(run.reuse))
+
+
+def cores_on_ground(altitude: float, azimuth: float, radius: FloatArray, phi: FloatArray) -> FloatArray:
+    """Carry places in the plane perpendicular to a shower's axis along it to the ground.
+
+    Parameters
+    ----------
+    altitude, azimuth : float
+        Direction the shower comes from, in rad.
+    radius, phi : array
+        Polar coordinates in the plane, in m and rad. Shapes (n,).
+
+    Returns
+    -------
+    array
+        x, y in m. Shape (n, 2).
+    """
+    axes = pointing_axes(altitude, azimuth)
     place = np.outer(radius * np.cos(phi), axes[0]) + np.outer(radius * np.sin(phi), axes[1])
     ground = place - np.outer(place[:, 2] / axes[2, 2], axes[2])
     return np.ascontiguousarray(ground[:, :2])

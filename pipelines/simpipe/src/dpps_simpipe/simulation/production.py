@@ -2,20 +2,18 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from ctapipe.core import run_tool
 from ctapipe.tools.merge import MergeTool
 from ctapipe.tools.process import ProcessorTool
 
-from dpps.domain.errors import Conflict, DppsError, InvalidInput
+from dpps.domain.errors import Conflict, InvalidInput
 from dpps_simpipe.simulation.description import BLOCKS_PER_RUN, Run, load_run
+from dpps_simpipe.workers import run_jobs
 
 __all__ = ["LEVELS", "Result", "produce"]
 
@@ -158,49 +156,12 @@ def produce(
     missing = [block for block, target in enumerate(targets) if not target.exists()]
     before = run.blocks - len(missing)
     jobs = [(description, block, targets[block], tuple(levels)) for block in missing]
-    _run_jobs(jobs, workers, lambda done: progress(before + done, run.blocks) if progress else None)
+    run_jobs(
+        _make_block, jobs, workers, lambda done: progress(before + done, run.blocks) if progress else None
+    )
     _merge(targets, output)
     shutil.rmtree(parts)
     return Result(output=output, blocks=run.blocks, blocks_before=before, showers=run.showers)
-
-
-def _run_jobs(
-    jobs: Sequence[tuple[Path, int, Path, tuple[str, ...]]], workers: int, tell: Callable[[int], object]
-) -> None:
-    """Make blocks, here or in fresh processes; the first failure ends all."""
-    if workers == 1 or len(jobs) < 2:
-        for done, job in enumerate(jobs, start=1):
-            _make_block(*job)
-            tell(done)
-        return
-    context = get_context("spawn")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context) as pool:
-        waiting = [pool.submit(_make_block_plainly, *job) for job in jobs]
-        try:
-            for done, future in enumerate(as_completed(waiting), start=1):
-                failure = future.result()
-                if failure is not None:
-                    raise InvalidInput(
-                        str(failure["message"]),
-                        code=str(failure["code"]),
-                        next_step=str(failure["next_step"]),
-                    )
-                tell(done)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _make_block_plainly(
-    description: Path, block: int, target: Path, levels: tuple[str, ...]
-) -> dict[str, object] | None:
-    """Make a block; give our own errors as plain data, since they do not survive pickling."""
-    try:
-        _make_block(description, block, target, levels)
-    except DppsError as error:
-        return error.as_dict()
-    return None
 
 
 def _merge(parts: Sequence[Path], output: Path) -> None:

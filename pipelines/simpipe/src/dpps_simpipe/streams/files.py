@@ -38,6 +38,7 @@ def published(path: Path) -> Iterator[Path]:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)  # of a try that was killed
     try:
         yield temporary
         descriptor = os.open(temporary, os.O_RDONLY)

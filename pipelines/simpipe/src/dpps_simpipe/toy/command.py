@@ -3,14 +3,13 @@
 import argparse
 import json
 import logging
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dpps.domain.errors import DppsError
+from dpps_simpipe.streams.quiet import library_output_on_stderr
 from dpps_simpipe.toy.observation import LABEL
 
 if TYPE_CHECKING:
@@ -34,19 +33,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scope", default="acada", help="scope of the logical file names")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
-
-
-@contextmanager
-def _library_output_on_stderr() -> Iterator[None]:
-    """Keep standard output for the result: the zfits library prints on it."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    try:
-        os.dup2(2, 1)
-        yield
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
 
 
 def _summary(hand_over: "HandOver") -> dict[str, object]:
@@ -93,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dpps_simpipe.toy.handover import make_hand_over
 
     try:
-        with _library_output_on_stderr():
+        with library_output_on_stderr():
             hand_over = make_hand_over(
                 options.output, n_events=options.events, seed=options.seed, scope=options.scope
             )

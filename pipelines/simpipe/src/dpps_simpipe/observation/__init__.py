@@ -1,0 +1,1 @@
+"""Simulated observations: a source, cosmic rays and a clock, as raw streams of an array."""

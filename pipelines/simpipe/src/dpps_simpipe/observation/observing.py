@@ -1,0 +1,185 @@
+"""Nights turned into hand-overs, block by block, resumable."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from dpps.domain.errors import Conflict, InvalidInput
+from dpps_simpipe import __version__
+from dpps_simpipe.instrument import load_array
+from dpps_simpipe.observation.blocks import Places, checked_track, make_block
+from dpps_simpipe.observation.description import Block, Night
+from dpps_simpipe.observation.products import spectrum_words
+from dpps_simpipe.observation.reading import load_night
+from dpps_simpipe.observation.thrown import n_slices
+
+__all__ = ["observe", "plan"]
+
+
+def _fingerprint(night: Night, scope: str) -> str:
+    """Identify what is made: the description with its instrument model, and the software."""
+    values = {
+        "night": asdict(night),
+        "spectra": [spectrum_words(one) for one in night.populations],
+        "scope": scope,
+        "model": load_array(night.array).version,
+        "software": __version__,
+    }
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def plan(description: Path) -> dict[str, object]:
+    """Check a description and say what it would throw, without simulating.
+
+    Parameters
+    ----------
+    description : Path
+        See `load_night`.
+
+    Returns
+    -------
+    dict
+        Expected showers and the track of the pointing, by block.
+
+    Raises
+    ------
+    InvalidInput
+        The description is wrong, or a pointing is too low.
+    """
+    night = load_night(description)
+    array = load_array(night.array)
+    blocks = []
+    for block in night.blocks:
+        track = checked_track(block, array)
+        blocks.append(
+            {
+                "obs_id": block.obs_id,
+                "altitude_deg": [track.altitude_min_deg, track.altitude_max_deg],
+                "expected_showers": {
+                    one.key: night.rate_hz(one) * block.duration_s for one in night.populations
+                },
+                "slices": n_slices(night, block),
+            }
+        )
+    return {"dry_run": True, "name": night.name, "array": night.array, "blocks": blocks}
+
+
+def _finished(places: Places, block: Block) -> dict[str, object] | None:
+    """Give the manifest of a block that is complete.
+
+    Raises
+    ------
+    Conflict
+        It is from another description.
+    """
+    path = places.manifest(block)
+    if not path.is_file() or places.unfinished(block).exists():
+        return None
+    manifest: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    if manifest["description_sha256"] != places.fingerprint:
+        raise Conflict(
+            f"{path} is of another description",
+            code="simpipe.output-exists",
+            next_step="Choose another output, or another obs_id.",
+            path=path,
+        )
+    return manifest
+
+
+def observe(
+    description: Path,
+    output: Path,
+    *,
+    scope: str = "acada",
+    workers: int = 1,
+    hand_over: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, object]:
+    """Simulate a night into raw streams, truth and notes.
+
+    Killed at any time, the next call goes on with what is missing; finished blocks are kept as they are. The
+    content does not depend on the number of workers.
+
+    Parameters
+    ----------
+    description : Path
+        See `load_night`.
+    output : Path
+        Folder of the hand-over.
+    scope : str
+        Second component of the logical file names.
+    workers : int
+        Processes.
+    hand_over : bool
+        Whether to put a trigger link beside every stream of a block when the block is complete.
+    progress : callable or None
+        Is told what is done.
+
+    Returns
+    -------
+    dict
+        Manifests of the blocks, with absolute paths.
+
+    Raises
+    ------
+    InvalidInput
+        The description or the number of workers is wrong, or nothing triggered.
+    Conflict
+        The output holds blocks of another description.
+    """
+    if workers < 1:
+        raise InvalidInput(
+            f"{workers} workers are too few",
+            code="simpipe.option-invalid",
+            next_step="Give at least one worker.",
+        )
+    night, output = load_night(description), output.resolve()
+    places = Places(output=output, scope=scope, fingerprint=_fingerprint(night, scope))
+    array = load_array(night.array)
+    for block in night.blocks:
+        checked_track(block, array)  # before the first block is made
+    blocks = []
+    for block in night.blocks:
+        tell = _teller(block, progress)
+        manifest = _finished(places, block) or make_block(
+            night, block, places, workers=workers, hand_over=hand_over, tell=tell
+        )
+        blocks.append(_with_paths(manifest, places, block, hand_over=hand_over))
+    unfinished = output / ".unfinished"
+    if unfinished.is_dir() and not any(unfinished.iterdir()):
+        unfinished.rmdir()
+    files = [Path(str(path)) for one in blocks for path in _list(one["files"])]
+    return {
+        "output": str(output),
+        "blocks": blocks,
+        "bytes": sum(path.stat().st_size for path in files if path.is_file()),
+    }
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _teller(block: Block, progress: Callable[[str], None] | None) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"block {block.obs_id}: {done} of {total} slices")
+
+    return tell
+
+
+def _with_paths(
+    manifest: dict[str, object], places: Places, block: Block, *, hand_over: bool
+) -> dict[str, object]:
+    """Give a manifest with absolute paths."""
+    files = [str(places.output / str(name)) for name in _list(manifest["files"])]
+    return {
+        **manifest,
+        "files": files,
+        "triggers": [f"{name}.trigger" for name in files] if hand_over else [],
+        "truth": str(places.truth(block)),
+        "notes": str(places.notes(block)),
+        "manifest": str(places.manifest(block)),
+    }
