@@ -2,10 +2,12 @@
 
 import astropy.units as u
 import pytest
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.time import Time, TimeDelta
 from ctapipe.containers import ArrayEventContainer
 from ctapipe.core import Component, ToolConfigurationError
 from ctapipe.io import EventSource, TableLoader
-from dpps_datapipe.pointing import RecordedPointingSource, recorded_pointing
+from dpps_datapipe.pointing import FollowedSky, RecordedPointingSource, recorded_direction, recorded_pointing
 
 from .conftest import Processed
 
@@ -21,8 +23,27 @@ def test_incomplete_record_is_no_pointing(missing: str) -> None:
     assert recorded_pointing({key: value for key, value in FIXED.items() if key != missing}) is None
 
 
+FOLLOWED = {"TRACKING": "fixed_icrs", "ALT_MIN": 69.0, "ALT_MAX": 71.0, "RA_PNT": 83.0, "DEC_PNT": 22.5}
+
+
 def test_tracking_the_sky_is_no_fixed_pointing() -> None:
     assert recorded_pointing({**FIXED, "TRACKING": "fixed_icrs"}) is None
+    assert recorded_direction(FIXED) is None
+    assert recorded_direction({**FOLLOWED, "RA_PNT": None}) is None
+    assert recorded_direction(FOLLOWED) == (83.0, 22.5)
+
+
+def test_a_followed_direction_moves_as_the_sky_does() -> None:
+    place = EarthLocation.from_geodetic(-17.892 * u.deg, 28.762 * u.deg, 2156 * u.m)
+    followed = FollowedSky(83.0 * u.deg, 22.5 * u.deg, place)
+    start = Time("2026-01-15T22:00:00")
+    # Forwards, far ahead and back again: nodes are made anew where they are missing.
+    for seconds in (0.0, 13.7, 631.0, 5000.3, 2.0):
+        time = start + TimeDelta(seconds, format="sec")
+        truly = SkyCoord(83.0, 22.5, unit="deg").transform_to(AltAz(obstime=time, location=place))
+        altitude, azimuth = followed.at(time)
+        there = SkyCoord(alt=altitude, az=azimuth, frame=truly.frame.replicate_without_data())
+        assert there.separation(truly).arcsec < 0.1
 
 
 def test_dl1_keeps_the_pointing_of_the_block(processed: Processed) -> None:
