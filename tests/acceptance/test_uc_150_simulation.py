@@ -21,7 +21,7 @@ _PLAN = """
 production: {name}
 site: North
 array_layout_name: CTAO-North-LST
-model_version: 1.0.0
+model_version: 1.2.0
 primaries:
   - primary: gamma
     energy_tev: [0.3, 1.0]

@@ -19,7 +19,7 @@ PLAN = """
 production: gamma-north
 site: North
 array_layout_name: CTAO-North-Alpha
-model_version: 1.0.0
+model_version: 1.2.0
 primaries:
   - primary: gamma
     energy_tev: [0.01, 100]

@@ -18,6 +18,7 @@ import structlog
 from dpps.composition.instance import Endpoint, Instance
 from dpps.composition.releases import build_deletion_guard
 from dpps.composition.telemetry import configure_logging
+from dpps.services.leaving import run_and_leave
 from dpps.services.rucio_folders import guard_deletions
 from dpps.services.rucio_loop import DaemonLoop, Pace, Pass
 from dpps.services.rucio_process import prepare_process
@@ -257,4 +258,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_and_leave(main)

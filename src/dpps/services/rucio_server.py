@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.composition.telemetry import configure_logging
+from dpps.services.leaving import run_and_leave
 from dpps.services.rucio_policy.decisions import WRITERS
 from dpps.services.rucio_process import prepare_process
 
@@ -239,4 +240,4 @@ def _fresh_metrics_folder(folder: StateFolder) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    run_and_leave(main)
