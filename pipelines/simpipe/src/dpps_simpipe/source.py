@@ -12,6 +12,7 @@ from ctapipe.containers import (
     SimulatedShowerDistribution,
     SimulationConfigContainer,
 )
+from ctapipe.core import Provenance
 from ctapipe.core.traits import Int
 from ctapipe.instrument import SubarrayDescription
 from ctapipe.io import DataLevel, EventSource
@@ -24,7 +25,7 @@ from dpps_simpipe.containers import (
     scheduling_block,
     simulation_config,
 )
-from dpps_simpipe.instrument import subarray_description
+from dpps_simpipe.instrument import load_model, subarray_description
 from dpps_simpipe.simulation.description import BLOCKS_PER_RUN, is_run_description, load_run
 from dpps_simpipe.simulation.events import Simulator
 
@@ -45,6 +46,10 @@ class ShowerSimulationSource(EventSource):
         super().__init__(input_url=input_url, config=config, parent=parent, **kwargs)
         self.run = load_run(Path(self.input_url))
         self._simulator = Simulator(self.run)
+        model = load_model(self.run.model)
+        Provenance().add_input_file(
+            model.folder / "model.yaml", role=f"instrument model {model.label}", add_meta=False
+        )
         self._subarray = subarray_description(self._simulator.array)
         self._blocks = range(self.run.blocks) if self.block < 0 else range(self.block, self.block + 1)
         self._showers = {self._obs_id(block): self.run.block(block) for block in self._blocks}

@@ -39,7 +39,7 @@ DOCUMENT: dict[str, Any] = {
     "production": "gamma-north",
     "site": "North",
     "array_layout_name": "CTAO-North-Alpha",
-    "model_version": "1.0.0",
+    "model_version": "1.2.0",
     "primaries": [GAMMA],
     "pointings": {"zenith_deg": [20.0, 60.0], "azimuth_deg": [0.0, 180.0], "nsb_rate": [0.24]},
 }

@@ -10,6 +10,7 @@ import tables
 import yaml
 from ctapipe.io import EventSource, TableLoader
 from dpps_simpipe.command import main
+from dpps_simpipe.instrument import load_model
 from dpps_simpipe.simulation.description import Run, is_run_description, load_run
 from dpps_simpipe.simulation.events import Simulator
 from dpps_simpipe.simulation.kinematics import draw_kinematics, random_of_shower
@@ -202,6 +203,9 @@ def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     assert first["counts"].tolist() == [3, 3]
     with tables.open_file(tmp_path / "one.h5") as file:
         assert "/configuration/instrument/subarray/layout" in file
+        assert file.root._v_attrs["CTA INSTRUMENT SITE"] == "CTAO-NORTH"
+        assert file.root._v_attrs["CTA INSTRUMENT VERSION"] == load_model().version
+        assert file.root._v_attrs["CTA INSTRUMENT ID"] == load_model().sha256
     with pytest.raises(Conflict, match=r"one\.h5 exists"):
         produce(path, tmp_path / "one.h5")
 

@@ -9,16 +9,20 @@ from dpps_simpipe.instrument.library import (
     subarray_description,
 )
 from dpps_simpipe.instrument.model import Array, Efficiency, Telescope, TelescopeType
+from dpps_simpipe.instrument.store import InstrumentModel, load_model, packaged_versions
 
 __all__ = [
     "Array",
     "Efficiency",
+    "InstrumentModel",
     "Telescope",
     "TelescopeType",
     "array_names",
     "camera_description",
     "load_array",
+    "load_model",
     "optics_description",
+    "packaged_versions",
     "reference_location",
     "subarray_description",
 ]

@@ -47,6 +47,11 @@ def run_description(job: Job, *, seed: int, spectral_index: float) -> dict[str, 
         raise _impossible(job, "nsb_rate", f"the instrument model has the dark night only ({DARK_NIGHT:g})")
     if job.view_cone_min > 0:
         raise _impossible(job, "view_cone_min", "showers come from a whole cone")
+    from dpps_simpipe.instrument import load_model, packaged_versions
+
+    if job.model_version not in packaged_versions():
+        known = ", ".join(packaged_versions())
+        raise _impossible(job, "model_version", f"the versions of the instrument model are {known}")
     return {
         "dpps_simulation": 1,
         "run": job.run_number,
@@ -62,6 +67,8 @@ def run_description(job: Job, *, seed: int, spectral_index: float) -> dict[str, 
         "altitude_deg": 90.0 - job.zenith_angle,
         "azimuth_deg": job.azimuth_angle,
         "array": job.array_layout_name.lower(),
+        "model": job.model_version,
+        "model_sha256": load_model(job.model_version).sha256,
     }
 
 
@@ -98,6 +105,7 @@ def run_row(
     MissingInput, ConfigurationError
         When there is no such row, or our simulator cannot do it.
     """
+    from dpps_simpipe.simulation.description import load_run
     from dpps_simpipe.simulation.production import produce
 
     grid = read_grid(job_grid)
@@ -117,7 +125,7 @@ def run_row(
             statistics=RunStatistics(
                 simulated_events=result.showers * job.cores_per_shower, triggered_events=triggered
             ),
-            atmosphere={"name": "of the array's site"},
+            atmosphere={"name": Path(load_run(description).load_array().atmosphere).name},
             files={"events": [output.name], "run_description": [description.name]},
         ),
     )

@@ -10,7 +10,7 @@ import yaml
 
 from dpps.domain.errors import DamagedFile, InvalidInput, NotFound
 from dpps_simpipe.atmosphere import BUILT_IN, Atmosphere, built_in_atmosphere, read_atmosphere
-from dpps_simpipe.instrument import array_names, load_array
+from dpps_simpipe.instrument import Array, array_names, load_array, packaged_versions
 from dpps_simpipe.showers import PRIMARIES
 
 __all__ = ["BLOCKS_PER_RUN", "Run", "is_run_description", "load_run"]
@@ -57,6 +57,11 @@ class Run:
         The centre of the showers' cone lies this much higher than the pointing (wobble).
     array : str
         Array of the instrument model.
+    model : str
+        Instrument model: version of the package or folder (relative to the description); empty: the newest
+        of the package.
+    model_sha256 : str
+        Checksum that the model must have; empty: any.
     atmosphere : str
         Built-in profile or table file (relative to the description); empty: the site's own.
     dispersion : bool
@@ -80,6 +85,8 @@ class Run:
     azimuth_deg: float = 180.0
     offset_deg: float = 0.0
     array: str = "ctao-north-alpha"
+    model: str = ""
+    model_sha256: str = ""
     atmosphere: str = ""
     dispersion: bool = True
     block_showers: int = 1000
@@ -91,7 +98,10 @@ class Run:
         ------
         InvalidInput
             A value is out of its range; names the key.
+        NotFound
+            There is no such instrument model.
         """
+        arrays = array_names(self.model)
         least, most = ENERGY_LIMITS
         for key, fine, reason in (
             ("run", 1 <= self.run <= 99999, "must be between 1 and 99999"),
@@ -109,12 +119,25 @@ class Run:
             ("altitude_deg", 30.0 <= self.altitude_deg <= 90.0, "must be between 30 and 90 degrees"),
             ("azimuth_deg", -360.0 <= self.azimuth_deg <= 360.0, "must be between -360 and 360 degrees"),
             ("offset_deg", -10.0 <= self.offset_deg <= 10.0, "must be between -10 and 10 degrees"),
-            ("array", self.array in array_names(), f"must be one of {', '.join(array_names())}"),
+            ("array", self.array in arrays, f"must be one of {', '.join(arrays)}"),
             ("block_showers", self.block_showers >= 1, "must be at least 1"),
             ("block_showers", self.blocks <= BLOCKS_PER_RUN, f"gives more than {BLOCKS_PER_RUN} blocks"),
         ):
             if not fine:
                 raise _refused(key, reason)
+        found = self.load_array().model_sha256
+        if self.model_sha256 not in ("", found):
+            raise _refused("model_sha256", f"is not that of the instrument model: {found}")
+
+    def load_array(self) -> Array:
+        """Load the array that the description names, of the model that it names.
+
+        Returns
+        -------
+        Array
+            Telescopes, site and efficiencies.
+        """
+        return load_array(self.array, self.model)
 
     @property
     def blocks(self) -> int:
@@ -152,7 +175,7 @@ class Run:
         Atmosphere
             Profile.
         """
-        name = self.atmosphere or load_array(self.array).atmosphere
+        name = self.atmosphere or self.load_array().atmosphere
         return built_in_atmosphere(name) if name in BUILT_IN else read_atmosphere(Path(name))
 
 
@@ -220,11 +243,11 @@ def load_run(path: Path) -> Run:
     if not isinstance(document, Mapping) or document.get(KEYWORD) != FORMAT:
         raise _refused(KEYWORD, f"must be {FORMAT}: {path} is no run description of this version")
     values = {key: value for key, value in document.items() if key != KEYWORD}
-    run = Run(**_checked(values))
-    if run.atmosphere and run.atmosphere not in BUILT_IN:
-        values["atmosphere"] = str(path.parent / run.atmosphere)
-        run = Run(**_checked(values))
-    return run
+    checked = _checked(values)
+    for key, known in (("atmosphere", BUILT_IN), ("model", packaged_versions())):
+        if checked.get(key) and checked[key] not in known:
+            checked[key] = str(path.parent / checked[key])
+    return Run(**checked)
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dpps_simpipe.camera.optics import imaged, pointing_axes
 from dpps_simpipe.camera.tables import prepare_camera
 from dpps_simpipe.camera.trigger import array_trigger, majority_trigger, may_trigger, sum_trigger
 from dpps_simpipe.compiled import FloatArray, IntArray
-from dpps_simpipe.instrument import Array, TelescopeType, load_array
+from dpps_simpipe.instrument import Array, TelescopeType
 from dpps_simpipe.showers import PRIMARIES, Buffers, Shower, make_world, simulate_shower
 from dpps_simpipe.showers.constants import SPEED_OF_LIGHT
 from dpps_simpipe.simulation.description import Run
@@ -128,7 +128,7 @@ class Simulator:
 
     def __init__(self, run: Run, *, array: Array | None = None, atmosphere: Atmosphere | None = None) -> None:
         self.run = run
-        self.array: Array = array or load_array(run.array)
+        self.array: Array = array or run.load_array()
         self.atmosphere = atmosphere or run.load_atmosphere()
         self.axes = pointing_axes(math.radians(run.altitude_deg), math.radians(run.azimuth_deg))
         self._yields = LightYields(self.array, self.atmosphere, with_dispersion=run.dispersion)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import tables
 from ctapipe.core import run_tool
+from ctapipe.io.metadata import write_to_hdf5
 from ctapipe.tools.merge import MergeTool
 from ctapipe.tools.process import ProcessorTool
 
 from dpps.domain.errors import Conflict, InvalidInput
+from dpps_simpipe.instrument import Array
 from dpps_simpipe.simulation.description import BLOCKS_PER_RUN, Run, load_run
 from dpps_simpipe.workers import run_jobs
 
@@ -78,7 +81,8 @@ def _make_block(description: Path, block: int, target: Path, levels: tuple[str, 
 
 
 def _fingerprint(run: Run, levels: Sequence[str]) -> str:
-    text = json.dumps({"run": asdict(run), "levels": sorted(levels)}, sort_keys=True)
+    content = {"run": asdict(run), "model": run.load_array().model_sha256, "levels": sorted(levels)}
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -159,15 +163,24 @@ def produce(
     run_jobs(
         _make_block, jobs, workers, lambda done: progress(before + done, run.blocks) if progress else None
     )
-    _merge(targets, output)
+    _merge(targets, output, run.load_array())
     shutil.rmtree(parts)
     return Result(output=output, blocks=run.blocks, blocks_before=before, showers=run.showers)
 
 
-def _merge(parts: Sequence[Path], output: Path) -> None:
-    """Put blocks into one file that appears when it is complete."""
+def _merge(parts: Sequence[Path], output: Path, array: Array) -> None:
+    """Put blocks into one file that says what it describes, and appears when it is complete."""
     unfinished = output.with_name(f"unfinished_{output.name}")
     arguments = [*map(str, parts), f"--output={unfinished}", "--overwrite", "--log-level=WARN"]
     arguments.append(f"--provenance-log={output.with_suffix('.provenance.log')}")
     run_tool(MergeTool(), argv=arguments, raises=True)
+    instrument = {
+        "CTA INSTRUMENT SITE": array.site,
+        "CTA INSTRUMENT CLASS": "Subarray",
+        "CTA INSTRUMENT SUBTYPE": array.name,
+        "CTA INSTRUMENT VERSION": array.version,
+        "CTA INSTRUMENT ID": array.model_sha256,
+    }
+    with tables.open_file(unfinished, "a") as file:
+        write_to_hdf5(instrument, file)
     unfinished.replace(output)
