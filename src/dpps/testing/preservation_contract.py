@@ -285,6 +285,12 @@ class FindingsContract:
         named = findings.dark(_NOW, urls=["u://c", "u://d", "u://e", "u://unknown"])
         assert {one.url for one in named} == {"u://c", "u://d"}
         assert list(findings.dark(_NOW, urls=[])) == []
+        behind = findings.dark(_NOW, after=("PIC", "u://a"))
+        assert [one.url for one in behind] == ["u://b", "u://c"]
+        assert [one.url for one in findings.dark(_NOW, after=("CSCS", "u://gone"), rse="PIC")] == [
+            "u://a", "u://b", "u://c",
+        ]  # fmt: skip
+        assert list(findings.dark(_NOW, after=("PIC", "u://c"))) == []
         assert (findings.count_dark(_NOW, "PIC"), findings.count_dark(_NOW + _DAY, "PIC")) == (3, 4)
         assert findings.count_dark(_NOW, "FRASCATI") == 0
 

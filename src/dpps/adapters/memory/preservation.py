@@ -289,6 +289,7 @@ class MemoryFindings:
         rse: str | None = None,
         temporary: bool | None = None,
         urls: Sequence[str] | None = None,
+        after: tuple[str, str] | None = None,
     ) -> Iterator[DarkFile]:
         """Yield files that were seen first before a time, by storage and URL."""
         found = [
@@ -298,6 +299,7 @@ class MemoryFindings:
             and rse in (None, one.rse)
             and temporary in (None, one.temporary)
             and (urls is None or one.url in urls)
+            and (after is None or (one.rse, one.url) > after)
         ]
         yield from sorted(found, key=lambda one: (one.rse, one.url))
 

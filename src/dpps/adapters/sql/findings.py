@@ -125,6 +125,7 @@ class SqlFindings:
         rse: str | None = None,
         temporary: bool | None = None,
         urls: Sequence[str] | None = None,
+        after: tuple[str, str] | None = None,
     ) -> Iterator[DarkFile]:
         """Yield files that were seen first before a time, by storage and URL; a page is read at a time."""
         query = select(dark_file).where(dark_file.c.first_seen_at <= seen_before)
@@ -133,20 +134,20 @@ class SqlFindings:
         if temporary is not None:
             query = query.where(dark_file.c.temporary == temporary)
         for chunk in [None] if urls is None else batched(sorted(set(urls)), _CHUNK):
-            yield from self._pages(query if chunk is None else query.where(dark_file.c.url.in_(chunk)))
+            these = query if chunk is None else query.where(dark_file.c.url.in_(chunk))
+            yield from self._pages(these, after)
 
-    def _pages(self, query: Select[Any]) -> Iterator[DarkFile]:
+    def _pages(self, query: Select[Any], last: tuple[str, str] | None) -> Iterator[DarkFile]:
         order = (collate(dark_file.c.rse, "C"), collate(dark_file.c.url, "C"))
         page = query.order_by(*order).limit(_CHUNK)
-        last: DarkFile | None = None
         while True:
-            after = page if last is None else page.where(tuple_(*order) > tuple_(last.rse, last.url))
+            after = page if last is None else page.where(tuple_(*order) > tuple_(*last))
             with database_errors(), self._engine.connect() as connection:
                 found = [DarkFile(**row) for row in connection.execute(after).mappings()]
             yield from found
             if len(found) < _CHUNK:
                 return
-            last = found[-1]
+            last = (found[-1].rse, found[-1].url)
 
     def count_dark(self, seen_before: datetime, rse: str) -> int:
         """Return the number of files of a storage that were seen first before a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,15 @@ import click
 
 from dpps.cli.counting import counting
 from dpps.cli.lazy import CommandTable, LazyGroup
-from dpps.cli.output import confirm, emit_json, emit_table, json_option, state_folder, state_option
+from dpps.cli.output import (
+    confirm,
+    emit_json,
+    emit_table,
+    json_option,
+    state_folder,
+    state_option,
+    visible,
+)
 
 if TYPE_CHECKING:
     from dpps.composition.preservation import PreservationParts
@@ -219,26 +228,35 @@ def events(limit: int, as_json: bool) -> None:
 @click.command()
 @click.option("--rse", help="This storage only.")
 @click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="At most so many.")
+@click.option(
+    "--after",
+    nargs=2,
+    metavar="RSE URL",
+    help="The page behind this file, with which the page before ended.",
+)
 @json_option
 @state_option
-def dark_list(rse: str | None, limit: int, as_json: bool) -> None:
-    """List files that the catalogue has not known for the grace period."""
-    from dataclasses import asdict
-    from itertools import islice
+def dark_list(rse: str | None, limit: int, after: tuple[str, str] | None, as_json: bool) -> None:
+    """List files that the catalogue has not known for the grace period, a page at a time.
 
-    from dpps.domain.principals import Action, authorize
+    JSON says whether there is more, and how the next page is asked for.
+    """
+    from dataclasses import asdict
+
+    from dpps.data.audit.dark_page import dark_page
 
     with _parts() as parts:
-        authorize(parts.principal, Action.READ, "dark files")
-        found = parts.findings.dark(parts.reader.clock() - parts.dark_grace, rse=rse)
-        rows = [asdict(one) for one in islice(found, limit)]
-        is_all = next(found, None) is None
+        before = parts.reader.clock() - parts.dark_grace
+        page = dark_page(parts.principal, parts.findings, before, limit=limit, rse=rse, after=after)
+    rows = [asdict(one) for one in page.files]
+    behind = page.next_after
     if as_json:
-        emit_json(rows)
-    else:
-        emit_table(["rse", "first_seen_at", "temporary", "url"], rows, empty="no file is dark")
-    if not is_all:
-        click.echo(f"there are more than {limit}: give a higher --limit", err=True)
+        key = None if behind is None else dict(zip(("rse", "url"), behind, strict=True))
+        emit_json({"files": rows, "more": behind is not None, "next": key})
+        return
+    emit_table(["rse", "first_seen_at", "temporary", "url"], rows, empty="no file is dark")
+    if behind is not None:
+        click.echo(f"there is more: --after {visible(shlex.join(behind))}", err=True)
 
 
 @click.command()

@@ -179,6 +179,7 @@ class Findings(Protocol):
         rse: str | None = None,
         temporary: bool | None = None,
         urls: Sequence[str] | None = None,
+        after: tuple[str, str] | None = None,
     ) -> Iterator[DarkFile]:
         """Yield files that were seen first before a time, by storage and URL; memory does not grow with them.
 
@@ -194,6 +195,8 @@ class Findings(Protocol):
             Temporary ones, or the others.
         urls : sequence of str, optional
             Those among these.
+        after : tuple of str, optional
+            Those behind this storage and URL.
         """
         ...
 
