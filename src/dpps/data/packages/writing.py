@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tarfile
 import uuid
 import zlib
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from dpps.data.fixity import local_error
+from dpps.data.packages.spool import Spool
 from dpps.domain.errors import Conflict, DppsError
 
 __all__ = ["BagWriter"]
@@ -49,11 +49,9 @@ class BagWriter:
                 path=output,
             )
         self._output = output
-        self.spool = output.parent / f".{output.name}.{uuid.uuid4().hex}"
-        """Folder for files on their way into the bag."""
-        self._draft = self.spool / "bag"
         try:
-            self.spool.mkdir(parents=True)
+            self._spool = Spool(output)
+            self._draft = self.spool / "bag"
             tar = output.suffix == ".tar"
             self._sink: _Sink = _TarSink(self._draft, output.stem) if tar else _FolderSink(self._draft)
         except OSError as wrong:
@@ -61,6 +59,11 @@ class BagWriter:
         self._payload = {one: (self.spool / one).open("w") for one in ("sha256", "adler32")}
         self._tags: dict[str, str] = {}
         self.files = self.size_bytes = 0
+
+    @property
+    def spool(self) -> Path:
+        """Folder for files on their way into the bag."""
+        return self._spool.folder
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +74,7 @@ class BagWriter:
         for stream in self._payload.values():
             stream.close()
         self._sink.close()
-        shutil.rmtree(self.spool, ignore_errors=True)
+        self._spool.close()
 
     def add_payload(self, name: str, path: Path) -> tuple[str, str]:
         """Move a local file into the bag; return its SHA-256 and Adler-32 as they were read here."""
