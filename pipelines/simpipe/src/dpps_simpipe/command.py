@@ -14,8 +14,13 @@ __all__ = ["main"]
 _COMMANDS = {
     "simulate": ("dpps_simpipe.simulation.command", "simulate a run into a ctapipe HDF5 file"),
     "observe": ("dpps_simpipe.observation.command", "simulate a night into raw streams of an array"),
+    "calibration-run": (
+        "dpps_simpipe.calibration_runs.command",
+        "simulate pedestals, flat fields, muons or a star field into raw streams",
+    ),
     "compare": ("dpps_simpipe.compare.command", "compare with files of sim_telarray and CORSIKA"),
-    "service-data": ("dpps_simpipe.service_data.command", "describe arrays for readers of raw data"),
+    "model": ("dpps_simpipe.commands.model", "versions of the instrument and site model"),
+    "service-data": ("dpps_simpipe.commands.service_data", "describe arrays for readers of raw data"),
 }
 
 

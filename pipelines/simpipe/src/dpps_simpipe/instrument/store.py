@@ -163,7 +163,7 @@ class InstrumentModel:
         NotFound
             The model has no such parameter.
         """
-        return self.folder / "files" / str(self.find(instrument, name).value)
+        return self.folder / "files" / instrument / str(self.find(instrument, name).value)
 
     def source(self, instrument: str, name: str) -> str:
         """Say where a value is from.
@@ -327,7 +327,7 @@ def read_model(folder: Path, sha256: str = "") -> InstrumentModel:
     Parameters
     ----------
     folder : Path
-        With ``model.yaml``, ``parameters/*.json`` and ``files/``.
+        With ``model.yaml``, ``parameters/*.json`` and ``files/<instrument>/``.
     sha256 : str
         Checksum of the folder; empty: it is computed.
 

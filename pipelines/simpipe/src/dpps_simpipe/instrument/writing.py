@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,12 @@ def _documents(parameters: Iterable[Parameter]) -> dict[str, list[dict[str, Any]
     return documents
 
 
-def write_model(model: InstrumentModel, files: Mapping[str, Path], folder: Path) -> InstrumentModel:
+def write_model(
+    model: InstrumentModel,
+    files: Mapping[str, Path],
+    folder: Path,
+    check: Callable[[InstrumentModel], None] | None = None,
+) -> InstrumentModel:
     """Write a model into a new folder, and read it back.
 
     Parameters
@@ -56,9 +61,11 @@ def write_model(model: InstrumentModel, files: Mapping[str, Path], folder: Path)
     model : InstrumentModel
         What is written; its folder and checksum are not looked at.
     files : mapping of str to Path
-        The files that its parameters name.
+        The files that its parameters name, by ``instrument/name``.
     folder : Path
         Must not exist; it appears complete or not at all.
+    check : callable or None
+        Gets the model before it appears, and raises where it must not.
 
     Returns
     -------
@@ -90,7 +97,10 @@ def write_model(model: InstrumentModel, files: Mapping[str, Path], folder: Path)
             lines = ",\n".join(json.dumps(document) for document in documents)
             (made / "parameters" / name).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
         for name, path in files.items():
+            (made / "files" / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(path, made / "files" / name)
-        read_model(made)
+        written = read_model(made)
+        if check is not None:
+            check(written)
         made.rename(folder)
     return read_model(folder)

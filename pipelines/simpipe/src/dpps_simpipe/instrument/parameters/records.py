@@ -99,6 +99,16 @@ class Parameter:
         return float(self.first) if own == unit else float((self.first * u.Unit(own)).to_value(unit))
 
     @property
+    def shown(self) -> str:
+        """Value with unit, for people."""
+        values = self.value if isinstance(self.value, list) else [self.value]
+        units = [entry.unit for entry in self.definition.entries]
+        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
+            words = [f"{one:.8g} {unit}".rstrip() for one, unit in zip(values, units, strict=False)]
+            return ", ".join(words)
+        return json.dumps(self.value) if isinstance(self.value, list | dict) else str(self.value)
+
+    @property
     def document(self) -> dict[str, Any]:
         """The parameter as a JSON document of simtools' form."""
         entries = self.definition.entries
@@ -332,7 +342,7 @@ def _converted(value: float, unit: str, entry: Entry) -> float:
 
 
 def file_names(parameters: Sequence[Parameter]) -> list[str]:
-    """Give the files that parameters name.
+    """Give the files that parameters name, below the folder of a model's files.
 
     Parameters
     ----------
@@ -342,6 +352,6 @@ def file_names(parameters: Sequence[Parameter]) -> list[str]:
     Returns
     -------
     list of str
-        Names, each once, sorted.
+        ``instrument/name``, each once, sorted.
     """
-    return sorted({one.value for one in parameters if one.definition.is_file})
+    return sorted({f"{one.instrument}/{one.value}" for one in parameters if one.definition.is_file})

@@ -1,0 +1,1 @@
+"""Options of commands whose libraries load slowly: help needs none of them."""
