@@ -32,6 +32,7 @@ def _versions(model: InstrumentModel) -> Section:
 def _layout(array: Array, folder: Path) -> Section:
     name = f"layout-{array.name}.png"
     figures.draw_layout(array, folder / name)
+    stereo = ", an LST another LST" if array.lst_stereo else ""
     north, west, up = (value * 1e6 for value in array.field)
     return Section(
         title=f"Array {array.name}",
@@ -39,7 +40,7 @@ def _layout(array: Array, folder: Path) -> Section:
             f"Site {array.site}, {array.latitude_deg:.6f}° N, {array.longitude_deg:.6f}° E, positions from "
             f"{array.observation_level_m:g} m above sea level. Magnetic field {north:.2f} µT North, "
             f"{west:.2f} µT West, {up:.2f} µT up. An event needs {array.least_telescopes} "
-            f"telescope(s) within {array.coincidence_ns:g} ns{', an LST another LST' if array.lst_stereo else ''}. "
+            f"telescope(s) within {array.coincidence_ns:g} ns{stereo}. "
             f"Source: {array.source}."
         ),
         columns=("number", "telescope", "type", "North / m", "West / m", "up / m"),
