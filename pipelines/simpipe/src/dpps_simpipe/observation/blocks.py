@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpps.domain.errors import Conflict, InvalidInput
+from dpps.domain.errors import InvalidInput
 from dpps_simpipe import __version__
 from dpps_simpipe.instrument import Array, Telescope, load_array
 from dpps_simpipe.observation.cameras import ORIGIN, camera_stream
@@ -20,6 +20,7 @@ from dpps_simpipe.observation.products import (
     write_truth,
 )
 from dpps_simpipe.observation.recorded import Recorded, put_together
+from dpps_simpipe.observation.resuming import claim
 from dpps_simpipe.observation.sky import Horizon, Track
 from dpps_simpipe.observation.slices import make_slice
 from dpps_simpipe.observation.thrown import n_slices
@@ -35,10 +36,10 @@ from dpps_simpipe.streams import (
 )
 from dpps_simpipe.workers import run_jobs
 
-__all__ = ["Places", "checked_track", "make_block"]
+__all__ = ["LEAST_ALTITUDE_DEG", "Places", "checked_track", "make_block"]
 
 #: The simulation of showers is not made for lower pointings.
-_LEAST_ALTITUDE_DEG = 30.0
+LEAST_ALTITUDE_DEG = 30.0
 _FIELD_OF_VIEW_DEG = 5.0
 
 
@@ -98,12 +99,12 @@ def checked_track(block: Block, array: Array) -> Track:
         The pointing is below the horizon, or lower than what can be simulated.
     """
     track = Horizon.of(array, block.start).track(block.pointing, block.duration_s)
-    if track.altitude_min_deg < _LEAST_ALTITUDE_DEG:
+    if track.altitude_min_deg < LEAST_ALTITUDE_DEG:
         where = "below the horizon" if track.altitude_min_deg < 0 else "too low"
         raise refused(
             "blocks.start",
             f"{block.start:%Y-%m-%dT%H:%M:%SZ} of obs_id {block.obs_id}: the pointing is {where} at "
-            f"{array.site} ({track.altitude_min_deg:.1f} deg; at least {_LEAST_ALTITUDE_DEG:g} deg)",
+            f"{array.site} ({track.altitude_min_deg:.1f} deg; at least {LEAST_ALTITUDE_DEG:g} deg)",
         )
     return track
 
@@ -237,7 +238,8 @@ def make_block(
     track = checked_track(block, array)
     described = stream_block(night, block, array, track)
     layout = Layout(output=places.output, scope=places.scope, block=described)
-    parts = _open_parts(places, block, layout)
+    outputs = layout.array_file("SUBARRAY"), layout.array_file("TEL")
+    parts = claim(places.unfinished(block), places.fingerprint, outputs)
     events = put_together(
         _slices(night, block, parts, workers, tell),
         dead_time_s=night.dead_time_s,
@@ -262,32 +264,6 @@ def make_block(
         link_triggers(files)
     shutil.rmtree(parts)
     return manifest
-
-
-def _open_parts(places: Places, block: Block, layout: Layout) -> Path:
-    """Make the folder of slices, or make sure that it belongs to this description."""
-    parts = places.unfinished(block)
-    mark = parts / "night.sha256"
-    if mark.is_file():
-        if mark.read_text(encoding="ascii") == places.fingerprint:
-            return parts
-        raise Conflict(
-            f"{parts} holds an unfinished block of another description",
-            code="simpipe.parts-of-another-observation",
-            next_step=f"Remove {parts} or choose another output.",
-            path=parts,
-        )
-    for path in (layout.array_file("SUBARRAY"), layout.array_file("TEL")):
-        if path.exists():
-            raise Conflict(
-                f"{path} exists",
-                code="simpipe.output-exists",
-                next_step="Choose another output, or another obs_id.",
-                path=path,
-            )
-    parts.mkdir(parents=True, exist_ok=True)
-    mark.write_text(places.fingerprint, encoding="ascii")
-    return parts
 
 
 def _slices(

@@ -17,7 +17,7 @@ _GREATEST_IDENTIFIER = 10**18
 _LONGEST_BLOCK_SECONDS = 4 * 3600.0
 
 
-def refused(key: str, reason: str) -> InvalidInput:
+def refused(key: str, reason: str, document: str = "observation") -> InvalidInput:
     """Make the error of a key that cannot be used.
 
     Parameters
@@ -26,6 +26,8 @@ def refused(key: str, reason: str) -> InvalidInput:
         Key, with those above it.
     reason : str
         What is wrong.
+    document : str
+        What is described.
 
     Returns
     -------
@@ -33,9 +35,9 @@ def refused(key: str, reason: str) -> InvalidInput:
         To be raised.
     """
     return InvalidInput(
-        f"observation description: {key} {reason}",
-        code="simpipe.observation-invalid",
-        next_step=f"Correct {key} in the observation description.",
+        f"{document} description: {key} {reason}",
+        code=f"simpipe.{document.replace(' ', '-')}-invalid",
+        next_step=f"Correct {key} in the {document} description.",
         key=key,
     )
 

@@ -18,7 +18,7 @@ from dpps_simpipe.observation.recorded import Recorded
 from dpps_simpipe.observation.sky import Horizon
 from dpps_simpipe.observation.thrown import QUARTERS_PER_SECOND
 
-__all__ = ["cuts_of", "spectrum_words", "write_json", "write_notes", "write_truth"]
+__all__ = ["SITES", "cuts_of", "spectrum_words", "write_json", "write_notes", "write_table", "write_truth"]
 
 #: Sites in the words of the data model, by those of the instrument model.
 SITES = {"CTAO-NORTH": "CTAO-North", "CTAO-SOUTH": "CTAO-South"}
@@ -46,6 +46,25 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
         Plain values.
     """
     _replace(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_table(path: Path, table: QTable, meta: Mapping[str, object]) -> None:
+    """Write an ECSV table that appears when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    table : QTable
+        Columns.
+    meta : mapping
+        Plain values.
+    """
+    table.meta = dict(meta)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    table.write(unfinished, format="ascii.ecsv", overwrite=True)
+    unfinished.replace(path)
 
 
 def spectrum_words(population: Population) -> dict[str, object]:
@@ -144,7 +163,7 @@ def write_truth(path: Path, night: Night, block: Block, events: Recorded, array:
             for index, one in enumerate(array.telescopes)
         }
     )
-    table.meta = {
+    meta = {
         "description": "truth of the recorded events; time: TAI seconds after the start, passage of the core",
         "generator": f"dpps-simpipe {__version__}",
         "seed": night.seed,
@@ -154,10 +173,7 @@ def write_truth(path: Path, night: Night, block: Block, events: Recorded, array:
         "spectra": {one.key: spectrum_words(one) for one in night.populations},
         "cuts": cuts_of(night, block, events),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    table.write(unfinished, format="ascii.ecsv", overwrite=True)
-    unfinished.replace(path)
+    write_table(path, table, meta)
 
 
 def write_notes(path: Path, night: Night, block: Block, array: Array) -> None:

@@ -14,7 +14,6 @@ from dpps_simpipe.observation.description import (
     Night,
     Population,
     Target,
-    refused,
 )
 from dpps_simpipe.observation.sections import Section
 from dpps_simpipe.observation.sky import offset_by
@@ -73,7 +72,7 @@ def load_night(path: Path) -> Night:
     return night
 
 
-def load_document(path: Path, keyword: str, version: int) -> Section:
+def load_document(path: Path, keyword: str, version: int, kind: str = "observation") -> Section:
     """Read a YAML document of a kind.
 
     Parameters
@@ -84,6 +83,8 @@ def load_document(path: Path, keyword: str, version: int) -> Section:
         Key that says what the document is.
     version : int
         Its value.
+    kind : str
+        What is described, for messages.
 
     Returns
     -------
@@ -101,8 +102,8 @@ def load_document(path: Path, keyword: str, version: int) -> Section:
     """
     if not path.is_file():
         raise NotFound(
-            f"observation description {path} does not exist",
-            code="simpipe.observation-missing",
+            f"{kind} description {path} does not exist",
+            code="simpipe.description-missing",
             next_step="Give the path of a YAML file.",
             path=path,
         )
@@ -110,14 +111,16 @@ def load_document(path: Path, keyword: str, version: int) -> Section:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DamagedFile(
-            f"observation description {path} cannot be read: {error}",
-            code="simpipe.observation-unreadable",
+            f"{kind} description {path} cannot be read: {error}",
+            code="simpipe.description-unreadable",
             next_step="Write it as YAML.",
             path=path,
         ) from error
-    section = Section(document)
+    section = Section(document, document=kind)
     if section.take(keyword, 0) != version:
-        raise refused(keyword, f"must be {version}: {path} is no description of this kind and version")
+        raise section.refused(
+            keyword, f"must be {version}: {path} is no description of this kind and version"
+        )
     return section
 
 
@@ -131,7 +134,7 @@ def _spectrum(section: Section, unit: u.UnitBase) -> Spectrum:
     amplitude = section.quantity("amplitude", unit)
     reference = section.quantity("reference", u.TeV)
     if amplitude <= 0.0 or reference <= 0.0:
-        raise refused(section.path("amplitude"), "and reference must be positive")
+        raise section.refused("amplitude", "and reference must be positive")
     spectrum: Spectrum
     if kind == "power-law":
         spectrum = PowerLaw(amplitude=amplitude, reference_tev=reference, index=section.number("index"))
@@ -139,7 +142,7 @@ def _spectrum(section: Section, unit: u.UnitBase) -> Spectrum:
         alpha, beta = section.number("alpha"), section.number("beta")
         spectrum = LogParabola(amplitude=amplitude, reference_tev=reference, alpha=alpha, beta=beta)
     else:
-        raise refused(section.path("type"), f"is {kind!r}: take power-law or log-parabola")
+        raise section.refused("type", f"is {kind!r}: take power-law or log-parabola")
     section.end()
     return spectrum
 
@@ -180,7 +183,7 @@ def _background(section: Section) -> Background:
     populations = []
     for name in primaries.names():
         if name not in LITERATURE:
-            raise refused(primaries.path(name), f"is unknown: take {', '.join(LITERATURE)}")
+            raise primaries.refused(name, f"is unknown: take {', '.join(LITERATURE)}")
         one = primaries.section(name)
         spectrum, citation = LITERATURE[name].spectrum, LITERATURE[name].citation
         if one.has("spectrum"):
@@ -206,7 +209,7 @@ def _background(section: Section) -> Background:
 
 def _block(section: Section, target: Target) -> Block:
     if section.has("pointing") == section.has("wobble"):
-        raise refused(section.path("pointing"), "or wobble: give one of the two")
+        raise section.refused("pointing", "or wobble: give one of the two")
     if section.has("pointing"):
         where = section.section("pointing")
         pointing = where.direction()
@@ -214,7 +217,7 @@ def _block(section: Section, target: Target) -> Block:
         where = section.section("wobble")
         offset, angle = where.quantity("offset", u.deg), where.quantity("angle", u.deg)
         if not 0.0 <= offset <= 10.0:
-            raise refused(where.path("offset"), "must be between 0 and 10 deg")
+            raise where.refused("offset", "must be between 0 and 10 deg")
         pointing = offset_by(target.direction, angle_deg=angle, offset_deg=offset)
     where.end()
     block = Block(

@@ -7,6 +7,7 @@ from typing import Any
 
 import astropy.units as u
 
+from dpps.domain.errors import InvalidInput
 from dpps_simpipe.observation.description import Direction, refused
 
 __all__ = ["Section"]
@@ -21,6 +22,8 @@ class Section:
         What the document has there.
     where : str
         Keys above it.
+    document : str
+        What is described, for messages.
 
     Raises
     ------
@@ -28,11 +31,16 @@ class Section:
         It is no mapping.
     """
 
-    def __init__(self, values: object, where: str = "") -> None:
-        if not isinstance(values, Mapping):
-            raise refused(where or "document", f"is {values!r}, not a mapping of keys")
-        self._values = dict(values)
+    def __init__(self, values: object, where: str = "", document: str = "observation") -> None:
         self._where = where
+        self._document = document
+        if not isinstance(values, Mapping):
+            raise refused(where or "document", f"is {values!r}, not a mapping of keys", document)
+        self._values = dict(values)
+
+    def refused(self, key: str, reason: str) -> InvalidInput:
+        """Make the error of a key of this mapping."""
+        return refused(self.path(key), reason, self._document)
 
     def path(self, key: str) -> str:
         """Give a key with those above it."""
@@ -51,7 +59,7 @@ class Section:
             A key is unknown.
         """
         for key in self._values:
-            raise refused(self.path(str(key)), "is not a key of observation descriptions")
+            raise self.refused(str(key), "is not a known key")
 
     def take(self, key: str, default: object = None) -> Any:
         """Take the value of a key; None as default: it must be there.
@@ -62,19 +70,21 @@ class Section:
             The key is missing.
         """
         if key not in self._values and default is None:
-            raise refused(self.path(key), "is missing")
+            raise self.refused(key, "is missing")
         return self._values.pop(key, default)
 
     def section(self, key: str) -> "Section":
         """Take a mapping."""
-        return Section(self.take(key), self.path(key))
+        return Section(self.take(key), self.path(key), self._document)
 
     def sections(self, key: str) -> "list[Section]":
         """Take a list of mappings."""
         values = self.take(key)
         if not isinstance(values, list):
-            raise refused(self.path(key), "is not a list")
-        return [Section(one, f"{self.path(key)}[{index}]") for index, one in enumerate(values)]
+            raise self.refused(key, "is not a list")
+        return [
+            Section(one, f"{self.path(key)}[{index}]", self._document) for index, one in enumerate(values)
+        ]
 
     def names(self) -> list[str]:
         """Give the keys that are left."""
@@ -84,21 +94,21 @@ class Section:
         """Take a text."""
         value = self.take(key, default)
         if not isinstance(value, str) or (not value and default is None):
-            raise refused(self.path(key), f"is {value!r}, not a text")
+            raise self.refused(key, f"is {value!r}, not a text")
         return value
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Take a whole number."""
         value = self.take(key, default)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise refused(self.path(key), f"is {value!r}, not a whole number")
+            raise self.refused(key, f"is {value!r}, not a whole number")
         return value
 
     def number(self, key: str) -> float:
         """Take a number without unit."""
         value = self.take(key)
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise refused(self.path(key), f"is {value!r}, not a number")
+            raise self.refused(key, f"is {value!r}, not a number")
         return float(value)
 
     def quantity(self, key: str, unit: u.UnitBase, default: str | None = None) -> float:
@@ -106,22 +116,22 @@ class Section:
         value = self.take(key, default)
         example = f"write a text such as '1 {unit}'"
         if not isinstance(value, str):
-            raise refused(self.path(key), f"is {value!r}, without a unit: {example}")
+            raise self.refused(key, f"is {value!r}, without a unit: {example}")
         try:
             converted = float(u.Quantity(value).to_value(unit))
         except (TypeError, ValueError, u.UnitConversionError) as error:
-            raise refused(self.path(key), f"is {value!r}, no quantity in {unit}: {example}") from error
+            raise self.refused(key, f"is {value!r}, no quantity in {unit}: {example}") from error
         if not math.isfinite(converted):
-            raise refused(self.path(key), "must be finite")
+            raise self.refused(key, "must be finite")
         return converted
 
     def direction(self) -> Direction:
         """Take ``ra`` and ``dec``."""
         direction = Direction(ra_deg=self.quantity("ra", u.deg), dec_deg=self.quantity("dec", u.deg))
         if not 0.0 <= direction.ra_deg < 360.0:
-            raise refused(self.path("ra"), "must be between 0 and 360 deg")
+            raise self.refused("ra", "must be between 0 and 360 deg")
         if not -90.0 <= direction.dec_deg <= 90.0:
-            raise refused(self.path("dec"), "must be between -90 and 90 deg")
+            raise self.refused("dec", "must be between -90 and 90 deg")
         return direction
 
     def time(self, key: str) -> datetime:
@@ -131,11 +141,9 @@ class Section:
             try:
                 value = datetime.fromisoformat(value)
             except ValueError as error:
-                raise refused(
-                    self.path(key), f"is {value!r}, no time such as 2026-01-15T22:00:00Z"
-                ) from error
+                raise self.refused(key, f"is {value!r}, no time such as 2026-01-15T22:00:00Z") from error
         if not isinstance(value, datetime):
-            raise refused(self.path(key), f"is {value!r}, no time such as 2026-01-15T22:00:00Z")
+            raise self.refused(key, f"is {value!r}, no time such as 2026-01-15T22:00:00Z")
         if value.tzinfo is None:
-            raise refused(self.path(key), "has no time zone: write ...Z for UTC")
+            raise self.refused(key, "has no time zone: write ...Z for UTC")
         return value.astimezone(UTC)

@@ -78,7 +78,8 @@ class RawEvent:
     pixel_status : array
         Bits of the data model. Shape (n_pixels,).
     waveform : array
-        Stored samples of the pixels that the status says are there. Shape (n_stored, n_samples).
+        Stored samples of the pixels that the status says are there. Shape (n_stored, n_samples), or with
+        all gain channels (n_channels, n_stored, n_samples).
     event_type : int
         Of the data model.
     """
@@ -114,7 +115,7 @@ def write_telescope_stream(
     events : iterable of RawEvent
         Ordered by `event_id`; read one by one.
     n_events : int
-        Their number, at least 1.
+        Their number, or a greater one; at least 1.
 
     Returns
     -------
@@ -197,7 +198,7 @@ def _telescope_rows(
             event_time_qns=quarters,
             pixel_status=numpy_to_any_array(event.pixel_status),
             waveform=numpy_to_any_array(event.waveform),
-            num_channels=1,
-            num_samples=event.waveform.shape[1],
-            num_pixels_survived=event.waveform.shape[0],
+            num_channels=1 if event.waveform.ndim == 2 else event.waveform.shape[0],
+            num_samples=event.waveform.shape[-1],
+            num_pixels_survived=event.waveform.shape[-2],
         )

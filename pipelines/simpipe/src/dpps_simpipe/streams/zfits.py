@@ -1,6 +1,7 @@
 """Tables of protocol buffers in compressed FITS files (zfits), written with ``protozfits``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,12 @@ def _begin_table(writer: "FlatProtobufZOFits", name: str, block: StreamBlock, ti
     writer.set_string("DATE-END", f"{block.end:%Y-%m-%dT%H:%M:%S}", "End")
 
 
+def _begun(messages: "Iterable[Message]") -> "Iterator[Message]":
+    """Let the first row be made now, the others when they are asked for."""
+    rows = iter(messages)
+    return chain(list(islice(rows, 1)), rows)
+
+
 def _write_rows(writer: "FlatProtobufZOFits", messages: "Iterable[Message]") -> tuple[int, Exception | None]:
     """Write messages and count them; an error of who makes them is handed back.
 
@@ -115,6 +122,8 @@ def write_tables(
     from protozfits import FlatProtobufZOFits
 
     header = product_header(block, identity)
+    # A writer that is closed with a begun and empty table may end the process: first rows come before it.
+    begun = [(name, _begun(messages)) for name, messages in tables]
     tiles = max(_FEWEST_TILES, -(-n_rows // _ROWS_PER_TILE))
     written: dict[str, int] = {}
     failure: Exception | None = None
@@ -125,7 +134,7 @@ def write_tables(
             writer.open(str(temporary))
             for card in header.cards:
                 _set_card(writer, card.keyword, card.value, card.comment)
-            for name, messages in tables:
+            for name, messages in begun:
                 _begin_table(writer, name, block, identity.title)
                 if name == "Events":
                     writer.request_explicit_compression("waveform", "zstd1")
