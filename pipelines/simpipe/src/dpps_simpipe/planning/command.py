@@ -74,7 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     manifest = commands.add_parser("manifest", help="check the manifest of a finished run")
     manifest.add_argument("path", type=Path)
     manifest.set_defaults(run=_manifest)
-    for one in (make, command, run, check, manifest):
+    limits = commands.add_parser("limits", help="derive limits from pilot runs, for the plan")
+    limits.add_argument("pilots", type=Path, nargs="+", metavar="PILOT", help="events of pilot runs (HDF5)")
+    limits.add_argument("--fraction", type=float, default=0.99, help="of triggered events (default 0.99)")
+    limits.add_argument("--nsb-rate", type=float, help="photons/cm2/ns/sr (default: the dark night)")
+    limits.add_argument("--output", type=Path, required=True, help="the table of limits (ECSV)")
+    limits.set_defaults(run=_limits)
+    for one in (make, command, run, check, manifest, limits):
         one.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -202,6 +208,27 @@ def _back_ends(_options: argparse.Namespace) -> tuple[Any, str]:
         for name, lacking in missing.items()
     ]
     return missing, "\n".join(lines) + "\n"
+
+
+def _limits(options: argparse.Namespace) -> tuple[Any, str]:
+    from dataclasses import asdict
+
+    from dpps_simpipe.planning.limits import write_limits
+    from dpps_simpipe.planning.pilot import limits_of_pilot, read_pilot_events
+    from dpps_simpipe.planning.running import DARK_NIGHT
+
+    nsb_rate = DARK_NIGHT if options.nsb_rate is None else options.nsb_rate
+    pilots = [read_pilot_events(path) for path in options.pilots]
+    found = [limits_of_pilot(one, fraction=options.fraction, nsb_level=nsb_rate) for one in pilots]
+    write_limits(options.output, found)
+    lines = [
+        f"{one.primary} at zenith {one.zenith_deg:g} deg, azimuth {one.azimuth_deg:g} deg: from "
+        f"{one.energy_min_tev:.3g} TeV, within {one.core_distance_max_m:.4g} m and "
+        f"{one.view_cone_max_deg:.3g} deg ({len(pilot.events.energy_tev)} triggered events)"
+        for one, pilot in zip(found, pilots, strict=True)
+    ]
+    told = {"limits": [asdict(one) for one in found], "output": str(options.output)}
+    return told, "\n".join([*lines, f"written: {options.output}"]) + "\n"
 
 
 def _manifest(options: argparse.Namespace) -> tuple[Any, str]:

@@ -73,9 +73,16 @@ def derive_limits(
 
     Raises
     ------
+    ConfigurationError
+        When the part is not between 0 and 1.
     InsufficientStatistics
         When so few events lie beyond that the limit would be chance.
     """
+    if not 0.0 < loss < 1.0:
+        raise ConfigurationError(
+            f"a part {1.0 - loss:g} of the events cannot lie within limits",
+            "give a fraction above 0 and below 1",
+        )
     number = len(events.energy_tev)
     if number * loss < _EVENTS_MIN:
         needed = math.ceil(_EVENTS_MIN / loss)
@@ -111,7 +118,9 @@ def write_limits(path: Path, limits: Sequence[Limits]) -> None:
             "viewcone_radius": [one.view_cone_max_deg for one in limits] * u.deg,
         }
     )
-    table.write(path, format="ascii.ecsv", overwrite=True)
+    unfinished = path.with_name(f"unfinished_{path.name}")
+    table.write(unfinished, format="ascii.ecsv", overwrite=True)
+    unfinished.replace(path)
 
 
 def read_limits(path: Path) -> list[Limits]:
@@ -162,7 +171,7 @@ def find_limits(
     found = [
         one
         for one in limits
-        if (one.primary, one.array_name) == (primary, array_name)
+        if (one.primary, one.array_name.casefold()) == (primary, array_name.casefold())
         and abs(one.zenith_deg - zenith_deg) < _ANGLE_TOLERANCE_DEG
         and abs((one.azimuth_deg - azimuth_deg + 180.0) % 360.0 - 180.0) < _ANGLE_TOLERANCE_DEG
         and math.isclose(one.nsb_level, nsb_level, rel_tol=1e-6)
