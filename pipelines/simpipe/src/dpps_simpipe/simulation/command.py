@@ -45,6 +45,7 @@ def run(options: Namespace) -> dict[str, object]:
     dict
         What was written.
     """
+    from dpps_simpipe.instrument import load_model
     from dpps_simpipe.simulation.description import load_run
 
     if options.dry_run:
@@ -54,6 +55,7 @@ def run(options: Namespace) -> dict[str, object]:
             "run": description.run,
             "showers": description.showers,
             "blocks": description.blocks,
+            "instrument_model": load_model(description.model).label,
             "dry_run": True,
         }
     from dpps_simpipe.simulation.production import produce
