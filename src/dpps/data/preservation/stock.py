@@ -18,8 +18,11 @@ from dpps.domain.names import Lfn
 __all__ = ["Stock", "overdue", "take_stock"]
 
 _BATCH_FILES: Final = 500
+_JUDGED_ANEW: Final = timedelta(minutes=2)
+"""After which a freed copy that is still there is judged, and freed, anew: someone may want it, or a look
+that was cut may have held it again without noting so."""
 _DELETION_MAX: Final = timedelta(hours=1)
-"""After which a freed copy that is still there is judged anew: someone may want it."""
+"""After which a freed copy should have been deleted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,4 +112,4 @@ def _is_pending(known: CopyEvidence | None, now: datetime) -> bool:
     """Tell whether the storage was told not long ago to delete a copy."""
     if known is None or known.released_at is None:
         return False
-    return timedelta(0) <= now - known.released_at < _DELETION_MAX
+    return timedelta(0) <= now - known.released_at < _JUDGED_ANEW

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,6 +12,7 @@ from dpps.data.audit.records import CopyKey
 from dpps.data.preservation import (
     PreservationOutcome,
 )
+from dpps.domain.errors import Unavailable
 from dpps.domain.files import ReplicaState
 from dpps.domain.names import Lfn
 from dpps.testing.handed_files import announce, make_simtel
@@ -100,3 +101,27 @@ def test_a_freed_copy_whose_bytes_are_gone_is_not_taken_back(
     archive.catalogue.remove_replica(freed, "CTAO-NORTH")
     look()
     assert archive.releases.of([here]) == {}
+
+
+def test_a_look_that_is_cut_while_it_takes_back_keeps_no_copy_for_ever(
+    archive: Archive, freed: Lfn, look: Look, evidence: MemoryEvidence, clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    keep = archive.keeper.keep
+
+    def cut(rse: str, lfns: Sequence[Lfn]) -> Mapping[Lfn, str]:
+        keep(rse, lfns)
+        raise Unavailable("the answer is lost", code="catalogue-unavailable")
+
+    lapse_by_loss(archive, evidence, freed)
+    with monkeypatch.context() as patched:
+        patched.setattr(archive.keeper, "keep", cut)
+        with pytest.raises(Unavailable):
+            look()
+    assert archive.catalogue.locked == {("CTAO-NORTH", freed)}
+    archive.replicate(freed, "PIC")
+    assert look()[0].waits_for == "storages have not deleted freed copies yet", "nothing says that it is held"
+    clock.now += timedelta(minutes=3)
+    assert "taken back before" in look()[0].waits_for
+    assert archive.catalogue.locked == set()
+    assert look()[0].freed == 1
