@@ -56,5 +56,14 @@ class CopyKeeperContract:
         assert raw.is_held(lfn)
         assert keeper.let_go(raw.rse, [lfn]) == [lfn]
 
+    def test_many_copies_are_held_and_let_go_together(self, keeper: CopyKeeper, raw: RawCopies) -> None:
+        held, more, never = [[raw.register() for _ in range(3)] for _ in range(3)]
+        assert keeper.keep(raw.rse, held) == {}
+        assert keeper.keep(raw.rse, [*more, *held]) == {}
+        assert all(map(raw.is_held, [*held, *more]))
+        assert keeper.let_go(raw.rse, [never[0], *held, *never[1:]]) == held
+        raw.eventually(lambda: not any(map(raw.is_held, held)))
+        assert all(map(raw.is_held, more))
+
     def test_what_was_never_held_is_not_let_go(self, keeper: CopyKeeper, raw: RawCopies) -> None:
         assert keeper.let_go(raw.rse, [raw.register()]) == []

@@ -189,12 +189,16 @@ class Freeing:
             self.catalogue.release(rse, lfns)
         except (Conflict, NotFound) as refused:
             if len(lfns) == 1:
-                was_held = self.keeper.let_go(rse, lfns)
-                yield lfns[0], _LET_GO if was_held else refused.message
+                yield lfns[0], _LET_GO if self.keeper.let_go(rse, lfns) else refused.message
                 return
+            was_held = set(self.keeper.let_go(rse, lfns))
+            yield from ((lfn, _LET_GO) for lfn in lfns if lfn in was_held)
+            others = [lfn for lfn in lfns if lfn not in was_held]
             # One copy that someone pins on site must not keep all the others there.
-            for lfn in lfns:
-                yield from self._release(rse, [lfn])
+            middle = 0 if was_held else len(others) // 2
+            for part in (others[:middle], others[middle:]):
+                if part:
+                    yield from self._release(rse, part)
 
     def take_back(self, verdicts: Sequence[OnsiteCopy]) -> list[OnsiteCopy]:
         """Hold again those freed copies that must not go any more; return these.
