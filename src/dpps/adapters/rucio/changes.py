@@ -59,7 +59,7 @@ class RucioBadCopies:
             replicas = [{"scope": one.lfn.scope, "name": one.lfn.name, "rse": one.rse} for one in chunk]
             with catalogue_errors(f"declare {len(replicas)} copies bad"):
                 refused = self._client.declare_bad_file_replicas(replicas, reason)
-            told = [text for texts in refused.values() for text in texts if _KNOWN not in text]
+            told = [text for texts in refused.values() for text in texts if _KNOWN not in text.casefold()]
             if told:
                 raise Unavailable(
                     f"the catalogue did not take {told[0]} as bad",

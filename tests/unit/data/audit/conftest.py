@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dpps.adapters.memory.changes import MemoryBadCopies
 from dpps.adapters.memory.preservation import MemoryEvidence, MemoryFindings
 from dpps.data.audit.damage import DamageControl
 from dpps.data.audit.reading import Reader
 from dpps.data.audit.records import CopyEvidence, CopyKey
 from dpps.data.audit.verifying import AuditSettings, audit_pass
-from dpps.domain.files import ReplicaState
 from dpps.domain.names import Lfn
 from tests.unit.data.conftest import Archive, archive
 
@@ -26,19 +25,17 @@ class Audit:
     evidence: MemoryEvidence = field(default_factory=MemoryEvidence)
     findings: MemoryFindings = field(default_factory=MemoryFindings)
     now: datetime = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
-    declared: list[CopyKey] = field(default_factory=list)
     paused_seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.bad_copies = MemoryBadCopies(self.archive.catalogue)
         reader = Reader(storage=self.archive.storage, evidence=self.evidence, clock=lambda: self.now)
-        self.control = DamageControl(reader=reader, findings=self.findings, bad_copies=self)
+        self.control = DamageControl(reader=reader, findings=self.findings, bad_copies=self.bad_copies)
 
-    def declare_bad(self, copies: Sequence[CopyKey], reason: str) -> None:
-        """Do what the catalogue would."""
-        assert reason
-        for key in copies:
-            self.declared.append(key)
-            self.archive.catalogue.set_replica(key.lfn, key.rse, ReplicaState.BAD)
+    @property
+    def declared(self) -> list[CopyKey]:
+        """Copies that were declared bad."""
+        return self.bad_copies.declared
 
     def read(
         self, *rses: str, period: timedelta = timedelta(days=90), copies: int = 50

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
+from dpps.adapters.memory.changes import MemoryChanges
 from dpps.adapters.memory.preservation import MemoryDatasetStates
 from dpps.composition.instance import Endpoint
 from dpps.composition.preservation import ArchiveConnection, PolicyInForce, PreservationParts
@@ -36,7 +37,7 @@ class Service:
     audit: Audit
     parts: PreservationParts
     connection: ArchiveConnection
-    changed: list[str]
+    changes: MemoryChanges
     metrics: PreservationMetrics
 
     @property
@@ -50,14 +51,9 @@ class Service:
 @pytest.fixture
 def service(archive: Archive, tmp_path: Path) -> Service:
     audit = Audit(archive)
-    changed: list[str] = []
-
-    class Changes:
-        def datasets_changed_since(self, _at: datetime) -> Iterator[str]:
-            yield from changed
-
+    changes = MemoryChanges()
     connection = ArchiveConnection(
-        catalogue=archive.catalogue, changes=Changes(), control=audit.control, keeper=archive.keeper
+        catalogue=archive.catalogue, changes=changes, control=audit.control, keeper=archive.keeper
     )
     parts = PreservationParts(
         principal=archive.principal,
@@ -78,7 +74,7 @@ def service(archive: Archive, tmp_path: Path) -> Service:
         prepare=lambda: None,
         close=lambda: None,
     )
-    return Service(audit, parts, connection, changed, PreservationMetrics())
+    return Service(audit, parts, connection, changes, PreservationMetrics())
 
 
 @pytest.fixture
@@ -95,14 +91,14 @@ def test_a_new_dataset_is_looked_at_until_it_has_everything(service: Service, lf
     assert service.parts.states.counts() == (0, 1)
     archive.replicate(lfn, "CSCS", "PIC")
     archive.fulfil_rules()
-    service.changed.append(lfn.parent)
+    service.changes.changed_at[lfn.parent] = service.audit.now
     assert service.keeping(service.connection)
     assert archive.catalogue.released == {("CTAO-NORTH", lfn)}
     archive.catalogue.remove_replica(lfn, "CTAO-NORTH")
     service.audit.now += timedelta(seconds=1)
     assert service.keeping(service.connection)
     assert service.parts.states.counts() == (1, 0)
-    service.changed.clear()
+    service.changes.changed_at.clear()
     service.audit.now += timedelta(seconds=1)
     assert not service.keeping(service.connection), "nothing changed, so nothing is asked"
     assert service.measured("dpps_preservation_freed_copies_total") == 1.0
@@ -133,7 +129,7 @@ def test_a_file_without_any_complete_copy_raises_an_alarm_until_one_is_read_back
 
 
 def test_a_dataset_that_is_no_more_is_forgotten_and_hinders_no_other(service: Service, lfn: Lfn) -> None:
-    service.changed.append("/ctao/acada/DL0/gone")
+    service.changes.changed_at["/ctao/acada/DL0/gone"] = service.audit.now
     service.parts.states.set_cursor("changes", service.audit.now)
     assert service.keeping(service.connection)
     assert service.parts.states.counts() == (0, 1)
