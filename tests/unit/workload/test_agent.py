@@ -3,95 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import pytest
-
-from dpps.adapters.cwltool.runner import CwltoolRunner
-from dpps.adapters.memory.catalogue import MemoryCatalogue
-from dpps.adapters.memory.engine import MemoryEngine
-from dpps.adapters.memory.named_datasets import MemoryNamedDatasets
-from dpps.adapters.memory.work_store import MemoryWorkStore
-from dpps.composition.job_storage import build_job_storage
 from dpps.composition.workload import utc_now
-from dpps.domain.errors import Conflict, InvalidInput, Unavailable
+from dpps.domain.errors import Unavailable
 from dpps.domain.names import Lfn
 from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState
 from dpps.testing.engine_contract import eventually
 from dpps.testing.listed_production import listed_production
-from dpps.testing.small_workload import SmallWorkload, copy_production, simulated, small_storages
-from dpps.workload.bundle import JobReport, JobStart, ReportedOutput, parse_bundle
-from dpps.workload.context import WorkloadContext
-from dpps.workload.planning import summarize_plan
+from dpps.testing.small_workload import copy_production, simulated
+from dpps.workload.bundle import parse_bundle
 from dpps.workload.progress import production_status
-from dpps.workload.reporting import finish_job, job_principal
-from dpps.workload.running import WorkerTools, run_job
-from dpps.workload.starting import begin_job
-
-
-class DirectChannel:
-    """Reports without a network, losing what a test wants to be lost."""
-
-    def __init__(self, context: WorkloadContext, job: str, lose: Callable[[str], bool]) -> None:
-        self._context = context
-        self._store = context.store
-        self._job = job
-        self._lose = lose
-
-    def start(self, host: str, at: datetime) -> JobStart:
-        return begin_job(job_principal(self._job), self._context, self._job)
-
-    def finish(self, report: JobReport) -> bool:
-        if self._lose(self._job):
-            raise Unavailable("nobody answers")
-        return finish_job(job_principal(self._job), self._store, self._job, report, now=utc_now())
-
-
-class Rig:
-    """A small system whose jobs run in a thread of this process."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = MemoryWorkStore()
-        self.runner = CwltoolRunner()
-        self.lost_reports: set[str] = set()
-        self.bundles: list[str] = []
-        self.engine = MemoryEngine(self._run)
-        self.system = SmallWorkload(
-            datasets=MemoryNamedDatasets(),
-            folder=folder,
-            catalogue=MemoryCatalogue(small_storages(folder)),
-            store=self.store,
-            engine=self.engine,
-        )
-
-    def _run(self, text: str) -> None:
-        self.bundles.append(text)
-        bundle = parse_bundle(text)
-        channel = DirectChannel(self.system.context, bundle.job, self.lost_reports.__contains__)
-        run_job(
-            bundle,
-            WorkerTools(open_storage=build_job_storage, runner=self.runner, channel=channel, clock=utc_now),
-        )
-
-    def finish(self, name: str = "night") -> ProductionState:
-        """Let the agent work until a production has ended."""
-
-        def ended() -> bool:
-            self.system.agent.step()
-            return self.store.production(name).state is not ProductionState.ACTIVE
-
-        assert eventually(ended)
-        return self.store.production(name).state
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    made = Rig(tmp_path)
-    yield made
-    made.engine.stop()
+from dpps.workload.reporting import job_principal
+from tests.unit.workload.conftest import Rig
 
 
 def test_two_linked_transformations(rig: Rig, tmp_path: Path) -> None:
@@ -152,25 +77,6 @@ def test_metadata_tell_what_was_done(rig: Rig, tmp_path: Path) -> None:
     assert str(product.metadata["activity__configuration_id"]).startswith("sha256:")
     assert product.metadata["dpps__task"] == "night.dl1.1"
     assert product.metadata["data__level"] == "DL1"
-
-
-def test_a_second_production_takes_the_next_pass(rig: Rig, tmp_path: Path) -> None:
-    rig.system.archive("run1", b"events\n", simulated(1))
-    rig.system.submit(copy_production(tmp_path))
-    rig.finish()
-    again = rig.system.submit(copy_production(tmp_path, name="again"))
-    assert summarize_plan(again)["pass"] == 2
-    assert rig.finish("again") is ProductionState.DONE
-
-
-def test_a_prescribed_pass_is_not_used_twice(rig: Rig, tmp_path: Path) -> None:
-    rig.system.archive("run1", b"events\n", simulated(1))
-    rig.system.submit(copy_production(tmp_path))
-    rig.finish()
-    path = copy_production(tmp_path, name="again")
-    path.write_text("pass: 1\n" + path.read_text())
-    with pytest.raises(Conflict, match="pass 1"):
-        rig.system.submit(path)
 
 
 def test_a_failing_payload_is_tried_three_times_and_explained(rig: Rig, tmp_path: Path) -> None:
@@ -284,89 +190,6 @@ def test_publishing_can_be_repeated_after_a_kill(rig: Rig, tmp_path: Path) -> No
     assert killed
     assert rig.store.production("night").state is ProductionState.DONE
     assert len(rig.store.lineage("night")) == 2
-
-
-def test_two_tasks_with_one_product_name_are_refused(rig: Rig, tmp_path: Path) -> None:
-    rig.system.archive("run1a", b"a\n", simulated(1))
-    rig.system.archive("run1b", b"b\n", simulated(1))
-    with pytest.raises(InvalidInput, match="two tasks would give the same product"):
-        rig.system.submit(copy_production(tmp_path))
-    assert rig.store.productions() == []
-
-
-def test_productions_submitted_together_take_different_passes(rig: Rig, tmp_path: Path) -> None:
-    rig.system.archive("run1", b"events\n", simulated(1))
-    plans = [rig.system.submit(copy_production(tmp_path, name=name)) for name in ("one", "two")]
-    assert [summarize_plan(plan)["pass"] for plan in plans] == [1, 2]
-    assert [rig.finish(name) for name in ("one", "two")] == [ProductionState.DONE] * 2
-
-
-def test_a_prescribed_pass_that_another_production_works_on_is_refused(rig: Rig, tmp_path: Path) -> None:
-    rig.system.archive("run1", b"events\n", simulated(1))
-    rig.system.submit(copy_production(tmp_path))
-    path = copy_production(tmp_path, name="again")
-    path.write_text("pass: 1\n" + path.read_text())
-    with pytest.raises(Conflict, match=r"night\.dl1\.1"):
-        rig.system.submit(path)
-    assert [known.name for known in rig.store.productions()] == ["night"]
-
-
-def test_what_a_failed_task_promised_may_be_tried_by_another(rig: Rig, tmp_path: Path) -> None:
-    rig.system.archive("run1", b"events\n", simulated(1))
-    rig.system.submit(copy_production(tmp_path, exit_code=7))
-    rig.finish()
-    path = copy_production(tmp_path, name="again")
-    path.write_text("pass: 1\n" + path.read_text())
-    rig.system.submit(path)
-    assert rig.finish("again") is ProductionState.DONE
-
-
-def test_a_product_that_another_production_published_fails_the_task_and_not_the_agent(
-    rig: Rig, tmp_path: Path
-) -> None:
-    rig.system.archive("run1", b"events\n", simulated(1))
-    rig.system.submit(copy_production(tmp_path))
-    rig.finish()
-    (first,) = rig.store.lineage("night")[:1]
-    content = ["production: late", *copy_production(tmp_path, name="late").read_text().splitlines()[2:]]
-    (tmp_path / "late.yaml").write_text("\n".join(content))
-    rig.system.submit(tmp_path / "late.yaml")
-    taken = replace(first, task="late.dl1.1", job="late.dl1.1.1")
-    job = rig.store.start_attempt("late.dl1.1", utc_now())
-    report = rig.store.job(first.job).report
-    assert report is not None
-    rig.store.succeed(job.id, report, utc_now())
-    with pytest.raises(Conflict, match="night"):
-        rig.store.published("late.dl1.1", [taken], utc_now())
-    assert rig.store.task("late.dl1.1").state is TaskState.PUBLISHING
-
-
-def test_a_job_can_publish_only_what_it_was_told_to_write(rig: Rig, tmp_path: Path) -> None:
-    source = rig.system.archive("run1", b"events\n", simulated(1))
-    rig.system.submit(copy_production(tmp_path))
-    job = rig.store.start_attempt("night.dl1.1", utc_now())
-    report = JobReport(
-        exit_reason=ExitReason.FINISHED,
-        outputs=(
-            ReportedOutput(
-                output="copy",
-                name="x.h5",
-                url=rig.system.url("CSCS", source.name),
-                size_bytes=7,
-                adler32=f"{zlib.adler32(b'events' + bytes([10])):08x}",
-            ),
-        ),
-        started_at=utc_now(),
-        finished_at=utc_now(),
-        wall_seconds=0,
-        software={"sh": "1"},
-    )
-    assert finish_job(job_principal(job.id), rig.store, job.id, report, now=utc_now())
-    rig.system.agent.step()
-    assert rig.system.path("CSCS", source.name).read_bytes() == b"events\n", "the archive is untouched"
-    task = rig.store.task("night.dl1.1")
-    assert task.state is TaskState.FAILED
-    assert "was told to write" in task.reason
 
 
 def test_a_product_that_left_the_catalogue_ends_its_step_and_not_the_agent(rig: Rig, tmp_path: Path) -> None:
