@@ -58,6 +58,7 @@ def derive_product(
     *,
     product_type: str,
     inputs: Sequence[DescribedFile],
+    subjects: Sequence[DescribedFile] | None = None,
     activity: ActivityRecord,
     pass_number: int,
     suffix: str,
@@ -68,7 +69,7 @@ def derive_product(
     """Name and describe one product of a processing step.
 
     Keys that say which data these are (``instance__…``, acquisition, simulation, location) are inherited
-    where all inputs agree; the time coverage spans the inputs.
+    where all subjects agree; the time coverage spans them.
 
     Parameters
     ----------
@@ -76,6 +77,9 @@ def derive_product(
         ``level/division/association/type``, e.g. ``DL1/Event/Telescope/AirShower``.
     inputs : sequence of DescribedFile
         What was read; none for what is made from nothing, such as a simulation, which `instance` describes.
+    subjects : sequence of DescribedFile, optional
+        The inputs that the product is about; the others, such as models and responses, only serve. By
+        default all inputs.
     activity : ActivityRecord
         What was done.
     pass_number : int
@@ -100,7 +104,7 @@ def derive_product(
             code="derivation-without-inputs",
             next_step="give the files that were read, or columns of metadata in the table of tasks",
         )
-    flat = _inherited([file.metadata for file in inputs])
+    flat = _inherited([file.metadata for file in (inputs if subjects is None else subjects)])
     flat.update(instance or {})
     flat.update(_product_type(product_type))
     flat.update(_activity(activity))

@@ -172,7 +172,7 @@ class Agent:
                 files,
                 describe_outputs(
                     step,
-                    list(files.values()),
+                    {name: [files[lfn] for lfn in lfns] for name, lfns in task.inputs.items()},
                     planned_activity(step, context.clock()),
                     vo=context.vo,
                     task=task.number,

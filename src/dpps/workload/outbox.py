@@ -71,7 +71,8 @@ def _publish(context: WorkloadContext, entry: OutboxEntry) -> list[LineageEntry]
     files = input_files(context, task.inputs)
     activity = activity_of(step, job=entry.job, report=report, agent=submitter)
     prefix = storage_prefix(context)
-    derived = describe_outputs(step, list(files.values()), activity, vo=context.vo, task=task.number)
+    by_input = {name: [files[lfn] for lfn in lfns] for name, lfns in task.inputs.items()}
+    derived = describe_outputs(step, by_input, activity, vo=context.vo, task=task.number)
     outcomes = publish(
         context.principal,
         context.catalogue,

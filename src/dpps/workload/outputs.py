@@ -86,7 +86,7 @@ def activity_of(step: TransformationDefinition, *, job: str, report: JobReport, 
 
 def describe_outputs(
     step: TransformationDefinition,
-    inputs: Sequence[ArchivedFile],
+    inputs: Mapping[str, Sequence[ArchivedFile]],
     activity: ActivityRecord,
     *,
     vo: str,
@@ -98,8 +98,8 @@ def describe_outputs(
     ----------
     step : TransformationDefinition
         The transformation.
-    inputs : sequence of ArchivedFile
-        All input files of the task.
+    inputs : mapping of str to sequence of ArchivedFile
+        All input files of the task, by CWL input.
     activity : ActivityRecord
         What was done, or will be.
     vo : str
@@ -112,10 +112,14 @@ def describe_outputs(
     InvalidInput
         When a product cannot be derived from these inputs.
     """
+    every = list({file.lfn.name: file for files in inputs.values() for file in files}.values())
+    # What goes whole to every task (models, responses) does not say which data a task's products are about.
+    own = [file for name, files in inputs.items() if _is_own(step, name) for file in files]
     return {
         name: derive_product(
             product_type=output.product,
-            inputs=inputs,
+            inputs=every,
+            subjects=own or every,
             activity=activity,
             pass_number=step.pass_number,
             suffix=output.suffix,
@@ -124,3 +128,8 @@ def describe_outputs(
         )
         for name, output in step.outputs.items()
     }
+
+
+def _is_own(step: TransformationDefinition, name: str) -> bool:
+    given = step.inputs.get(name)
+    return given is None or given.group.by != "all"

@@ -205,10 +205,7 @@ def _output_names(step: TransformationDefinition, grouped: _Grouped, vo: str, no
     activity = planned_activity(step, now)
     return tuple(
         tuple(
-            product.lfn
-            for product in describe_outputs(
-                step, [file for files in inputs.values() for file in files], activity, vo=vo, task=number
-            ).values()
+            product.lfn for product in describe_outputs(step, inputs, activity, vo=vo, task=number).values()
         )
         for number, inputs in enumerate(grouped.tasks, start=1)
     )

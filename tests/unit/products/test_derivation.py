@@ -237,3 +237,18 @@ def test_what_cannot_stand_in_a_name_is_refused(pass_number: int, suffix: str, r
 def test_activity_times_need_a_zone() -> None:
     with pytest.raises(InvalidInput, match="time zone"):
         replace(ACTIVITY, start=datetime(2026, 2, 14))  # noqa: DTZ001 -- the naive time is what is refused
+
+
+def test_what_only_serves_does_not_say_which_data_these_are() -> None:
+    model: dict[str, MetadataValue] = {"instance__site_id": "CTAO-North", "instance__obs_id": 7}
+    made = derive_product(
+        product_type="DL3/Event/Subarray/Observation",
+        inputs=[archived("in/events", OBSERVED), archived("in/model", model)],
+        subjects=[archived("in/events", OBSERVED)],
+        activity=ACTIVITY,
+        pass_number=1,
+        suffix=".fits.gz",
+        vo="ctao",
+    )
+    assert made.metadata["instance__obs_id"] == OBSERVED["instance__obs_id"]
+    assert made.metadata["dpps__inputs"] == ["/ctao/dpps/in/events", "/ctao/dpps/in/model"]

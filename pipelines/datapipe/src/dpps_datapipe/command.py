@@ -16,6 +16,7 @@ _COMMANDS = {
     "process-files": ("dpps_datapipe.process_files", "many event files in one process"),
     "join-telescopes": ("dpps_datapipe.join", "telescopes and chunks of an observation block into one file"),
     "check-irf": ("dpps_datapipe.irf.command", "refuse a response that its statistics do not bear"),
+    "compare-irf": ("dpps_datapipe.irf.comparison", "curves of a response beside the official prod5 ones"),
     "make-dl3": ("dpps_datapipe.dl3.command", "event list with responses, for science tools"),
     "index-dl3": ("dpps_datapipe.dl3.index_command", "observation and HDU index of DL3 files"),
 }

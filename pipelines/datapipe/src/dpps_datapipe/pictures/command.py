@@ -95,7 +95,7 @@ def make_pictures(dl1: Path, dl2: Path, output: Path, truth: Path | None = None)
     output : pathlib.Path
         Folder of the pictures; it is made.
     truth : pathlib.Path or None
-        Truth table of toy data.
+        Truth table of toy data or of a simulated observation.
 
     Returns
     -------
@@ -134,7 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--dl1", type=Path, required=True, help="camera images (HDF5)")
     parser.add_argument("--dl2", type=Path, required=True, help="reconstructed showers (HDF5)")
-    parser.add_argument("--truth", type=Path, help="truth table (ECSV) of toy data")
+    parser.add_argument(
+        "--truth", type=Path, help="truth table (ECSV) of toy data or a simulated observation"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder of the pictures")
     return parser
 

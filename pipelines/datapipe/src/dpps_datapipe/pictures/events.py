@@ -150,8 +150,16 @@ def _read_truth(path: Path | None) -> tuple[dict[tuple[int, int], Any], str | No
     except (OSError, ValueError) as error:
         raise PictureError(f"{path} is no truth table (ECSV): {error}") from error
     _in_degrees(table, ("true_alt", "true_az"))
-    rows = {(int(row["obs_id"]), int(row["event_id"])): row for row in table}
-    return rows, str(table.meta.get("label", "toy"))
+    if "primary" in table.colnames:
+        # What is no gamma comes from anywhere: its direction says nothing of the reconstruction.
+        table = table[table["primary"] == "gamma"]
+    try:
+        blocks = table["obs_id"] if "obs_id" in table.colnames else [table.meta["obs_id"]] * len(table)
+        keys = [(int(block), int(event)) for block, event in zip(blocks, table["event_id"], strict=True)]
+    except (KeyError, ValueError) as error:
+        raise PictureError(f"{path} does not say whose events it knows: {error}") from error
+    label = table.meta.get("label", "simulated observation" if "obs_id" in table.meta else "toy")
+    return dict(zip(keys, table, strict=True)), str(label)
 
 
 def _pointings(loader: Any) -> dict[int, Direction]:
@@ -177,7 +185,7 @@ def read_report(dl2: Path, truth: Path | None) -> EventReport:
     dl2 : pathlib.Path
         File of reconstructed showers.
     truth : pathlib.Path or None
-        Truth table (ECSV) of toy data; simulations carry theirs.
+        Truth table (ECSV) of toy data or of a simulated observation; simulations carry theirs.
 
     Returns
     -------

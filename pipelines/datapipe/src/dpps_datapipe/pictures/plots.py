@@ -167,6 +167,22 @@ def _draw_sky(axes: Any, events: Sequence[ReconstructedEvent]) -> None:
     axes.set_ylabel("latitude from the pointing / deg")
 
 
+def _draw_residuals(axes: Any, events: Sequence[ReconstructedEvent]) -> None:
+    """Draw where events were reconstructed, seen from their true directions."""
+    places = [
+        _in_field(event.reconstructed, event.true)
+        for event in events
+        if event.true is not None and event.reconstructed is not None
+    ]
+    horizontal, vertical = np.array(places).T
+    axes.plot(horizontal, vertical, ".", color=_RECONSTRUCTED_COLOUR, markersize=4, alpha=0.6)
+    axes.plot(0, 0, "+", color=_TRUE_COLOUR, markersize=14)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.grid(alpha=0.25)
+    axes.set_xlabel("longitude from the true direction / deg")
+    axes.set_ylabel("latitude from the true direction / deg")
+
+
 def _draw_offsets(axes: Any, offsets: Sequence[float]) -> None:
     """Draw the share of events within an angle of their true direction."""
     ordered = np.sort(offsets)
@@ -201,9 +217,12 @@ def plot_directions(path: Path, report: EventReport) -> None:
     offsets = [event.offset_deg for event in report.events if event.offset_deg is not None]
     figure = _figure(11.5, 5.2)
     sky, containment = figure.subplots(1, 2)
-    _draw_sky(sky, report.events)
+    if any(event.pointing is not None for event in report.events):
+        _draw_sky(sky, report.events)
+    else:
+        # The telescopes followed the sky: there is no one pointing to draw the field around.
+        _draw_residuals(sky, report.events)
     _draw_offsets(containment, offsets)
-    figure.suptitle(
-        f"{report.label}: {len(offsets)} of {len(report.events)} events reconstructed", fontsize=12
-    )
+    known = sum(event.true is not None for event in report.events)
+    figure.suptitle(f"{report.label}: {len(offsets)} of {known} events reconstructed", fontsize=12)
     figure.savefig(path)
