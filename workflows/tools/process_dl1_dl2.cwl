@@ -3,11 +3,12 @@ class: CommandLineTool
 label: Process DL1 events to DL2
 doc: |
   Run `ctapipe-process` on one file of DL1 events and write the reconstructed
-  showers (DL2) only: no camera images, no image parameters.
+  showers (DL2): no camera images, and image parameters only where models are to
+  be applied later.
 baseCommand: [dpps-datapipe, process]
 arguments:
   - --no-write-images
-  - --no-write-parameters
+  - --DataWriter.write_dl1_parameters=$(inputs.write_parameters)
   - --write-showers
 inputs:
   processing_config:
@@ -18,6 +19,10 @@ inputs:
     type: [File, string]
     doc: The DL1 events (HDF5), or their URL.
     inputBinding: {prefix: --input}
+  write_parameters:
+    type: boolean
+    default: false
+    doc: Write the parameters of the camera images too.
   dl2_filename:
     type: string
     doc: Name of the file of DL2 events.

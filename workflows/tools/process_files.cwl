@@ -10,6 +10,7 @@ arguments:
   - {prefix: --output-folder, valueFrom: products, position: 2}
   # What follows is for ctapipe-process.
   - {valueFrom: "--", position: 10}
+  - {valueFrom: --ProcessorTool.force_recompute_dl1=$(inputs.recompute_parameters), position: 11}
   - {valueFrom: --DataWriter.write_dl1_images=$(inputs.write_images), position: 11}
   - {valueFrom: --DataWriter.write_dl1_parameters=$(inputs.write_parameters), position: 11}
   - {valueFrom: --DataWriter.write_dl2=$(inputs.write_showers), position: 11}
@@ -32,6 +33,10 @@ inputs:
     type: File?
     doc: Configuration of ctapipe (YAML, TOML, JSON).
     inputBinding: {prefix: --config, position: 12}
+  recompute_parameters:
+    type: boolean
+    default: false
+    doc: Clean and parametrise images again that have parameters already.
   write_images:
     type: boolean
     default: false

@@ -1,0 +1,167 @@
+cwlVersion: v1.2
+class: Workflow
+label: Simulations to models, event selection and response
+doc: |
+  From simulated events with camera images (DL1) to models of energy and gammaness, an
+  event selection and the response. The models are trained on one set, the response is
+  computed from another, which the models have never seen. All events get the image
+  parameters of the same configuration, that of the observations. A response that its
+  statistics do not bear ends the workflow (exit code 106 of the step, bins named).
+requirements:
+  StepInputExpressionRequirement: {}
+  InlineJavascriptRequirement: {}
+  MultipleInputFeatureRequirement: {}
+inputs:
+  gammas_train:
+    type: File
+    doc: Gammas to train on (DL1 with images).
+  protons_train:
+    type: File
+    doc: Protons to train on.
+  gammas:
+    type: File
+    doc: Gammas of event selection and response.
+  protons:
+    type: File
+    doc: Protons of the response.
+  processing_config:
+    type: File
+    doc: Configuration of the processing, that of the observations.
+  energy_config:
+    type: File
+    doc: Configuration of the model of the energy.
+  gammaness_config:
+    type: File
+    doc: Configuration of the model of the gammaness.
+  models_config:
+    type: File?
+    doc: Configuration of the application of the models.
+  selection_config:
+    type: File
+    doc: Configuration of the event selection.
+  irf_config:
+    type: File
+    doc: Configuration of the response.
+  jobs:
+    type: int
+    default: 1
+    doc: Worker processes of the processing.
+outputs:
+  energy_model:
+    type: File
+    outputSource: train_energy/reco_model
+  gammaness_model:
+    type: File
+    outputSource: train_gammaness/reco_model
+  event_selection:
+    type: File
+    outputSource: select/event_selection
+  irf:
+    type: File
+    outputSource: compute_irf/irf
+  irf_check:
+    type: File
+    outputSource: check_irf/report
+  irf_provenance_log:
+    type: File
+    outputSource: compute_irf/provenance_log
+  train_energy_provenance_log:
+    type: File
+    outputSource: train_energy/provenance_log
+  train_gammaness_provenance_log:
+    type: File
+    outputSource: train_gammaness/provenance_log
+steps:
+  process:
+    run: ../tools/process_files.cwl
+    in:
+      input_files: {source: [gammas_train, protons_train, gammas, protons], linkMerge: merge_flattened}
+      processing_config: processing_config
+      jobs: jobs
+      recompute_parameters: {default: true}
+      write_parameters: {default: true}
+    out: [products]
+  gammas_train_dl2:
+    run: internal/product_of.cwl
+    in: {products: process/products, input_file: gammas_train}
+    out: [product]
+  protons_train_dl2:
+    run: internal/product_of.cwl
+    in: {products: process/products, input_file: protons_train}
+    out: [product]
+  gammas_dl2:
+    run: internal/product_of.cwl
+    in: {products: process/products, input_file: gammas}
+    out: [product]
+  protons_dl2:
+    run: internal/product_of.cwl
+    in: {products: process/products, input_file: protons}
+    out: [product]
+  train_energy:
+    run: ../tools/train_energy_model.cwl
+    in:
+      config: energy_config
+      gamma_events: gammas_train_dl2/product
+      output_filename: {default: energy.pkl}
+    out: [reco_model, provenance_log]
+  gammas_train_energy:
+    run: ../tools/apply_models.cwl
+    in:
+      config: models_config
+      events: gammas_train_dl2/product
+      models: {source: [train_energy/reco_model], linkMerge: merge_flattened}
+      output_filename: {default: gammas_train.energy.h5}
+    out: [applied_events]
+  protons_train_energy:
+    run: ../tools/apply_models.cwl
+    in:
+      config: models_config
+      events: protons_train_dl2/product
+      models: {source: [train_energy/reco_model], linkMerge: merge_flattened}
+      output_filename: {default: protons_train.energy.h5}
+    out: [applied_events]
+  train_gammaness:
+    run: ../tools/train_gammaness_model.cwl
+    in:
+      config: gammaness_config
+      gamma_events: gammas_train_energy/applied_events
+      background_events: protons_train_energy/applied_events
+      output_filename: {default: gammaness.pkl}
+    out: [reco_model, provenance_log]
+  gammas_applied:
+    run: ../tools/apply_models.cwl
+    in:
+      config: models_config
+      events: gammas_dl2/product
+      models: {source: [train_energy/reco_model, train_gammaness/reco_model], linkMerge: merge_flattened}
+      output_filename: {default: gammas.applied.h5}
+    out: [applied_events]
+  protons_applied:
+    run: ../tools/apply_models.cwl
+    in:
+      config: models_config
+      events: protons_dl2/product
+      models: {source: [train_energy/reco_model, train_gammaness/reco_model], linkMerge: merge_flattened}
+      output_filename: {default: protons.applied.h5}
+    out: [applied_events]
+  select:
+    run: ../tools/optimize.cwl
+    in:
+      config: selection_config
+      gammas: gammas_applied/applied_events
+      protons: protons_applied/applied_events
+      output_filename: {default: event_selection.fits.gz}
+    out: [event_selection, provenance_log]
+  compute_irf:
+    run: ../tools/compute_irf.cwl
+    in:
+      config: irf_config
+      gammas: gammas_applied/applied_events
+      protons: protons_applied/applied_events
+      event_selection: select/event_selection
+    out: [irf, provenance_log]
+  check_irf:
+    run: ../tools/check_irf.cwl
+    in:
+      irf: compute_irf/irf
+    out: [report, provenance_log]
