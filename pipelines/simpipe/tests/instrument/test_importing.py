@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dpps_simpipe.atmosphere import built_in_atmosphere, load_atmosphere
 from dpps_simpipe.instrument import load_array, load_model
 from dpps_simpipe.instrument.exporting import export_parameters
 from dpps_simpipe.instrument.importing import ImportReport, NewVersion, import_parameters
@@ -214,6 +215,40 @@ def test_a_version_is_never_changed(tmp_path: Path) -> None:
     )
     with pytest.raises(InvalidInput, match="is that of the model before"):
         import_parameters(EXAMPLE, tmp_path / "other", load_model(), same)
+
+
+def _atmosphere(path: Path, unit: str) -> Path:
+    names = {"altitude": "km", "density": unit, "thickness": "g / cm2", "refractive_index": "''"}
+    columns = "".join(
+        f"# - {{name: {name}, unit: {word}, datatype: float64}}\n" for name, word in names.items()
+    )
+    # The built-in profile of the site, thinned.
+    air = built_in_atmosphere("ctao-north-winter")
+    rows = "".join(
+        f"{height / 1e3} {density} {thickness} {1 + refractivity:.12f}\n"
+        for height, density, thickness, refractivity in zip(
+            air.altitude[::10], air.density[::10], air.thickness[::10], air.refractivity[::10], strict=True
+        )
+    )
+    head = f"# %ECSV 1.0\n# ---\n# datatype:\n{columns}# schema: astropy-2.0\n{' '.join(names)}\n"
+    path.write_text(head + rows)
+    return path
+
+
+def test_atmosphere_is_submitted_as_a_table(tmp_path: Path) -> None:
+    name = "atmospheric_profile"
+    table = _atmosphere(tmp_path / "air.ecsv", "g / cm3")
+    made, _ = submit_parameter(
+        load_model(), tmp_path / "a", TOLD, instrument="OBS-North", name=name, table=table
+    )
+    array = load_array("ctao-north-lst1", made.folder)
+    assert array.atmosphere == str(made.folder / "files/OBS-North/air.ecsv")
+    air, built_in = load_atmosphere(array.atmosphere), built_in_atmosphere("ctao-north-winter")
+    assert air.density == pytest.approx(built_in.density[::10])
+    assert air.refractivity == pytest.approx(built_in.refractivity[::10], abs=1e-12)
+    wrong = _atmosphere(tmp_path / "wrong.ecsv", "g / cm2")
+    with pytest.raises(InvalidInput, match="column density has the unit"):
+        submit_parameter(load_model(), tmp_path / "b", TOLD, instrument="OBS-North", name=name, table=wrong)
 
 
 def _mirrors(path: Path, count: int) -> Path:

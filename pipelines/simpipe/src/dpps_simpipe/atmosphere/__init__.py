@@ -2,6 +2,7 @@
 
 from dpps_simpipe.atmosphere.builtin import BUILT_IN, built_in_atmosphere
 from dpps_simpipe.atmosphere.extinction import Aerosol, transmission
+from dpps_simpipe.atmosphere.loading import load_atmosphere
 from dpps_simpipe.atmosphere.profile import Air, Atmosphere
 from dpps_simpipe.atmosphere.readers import read_atmosphere
 
@@ -11,6 +12,7 @@ __all__ = [
     "Air",
     "Atmosphere",
     "built_in_atmosphere",
+    "load_atmosphere",
     "read_atmosphere",
     "transmission",
 ]

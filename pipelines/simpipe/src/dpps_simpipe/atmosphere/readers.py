@@ -1,4 +1,4 @@
-"""Atmosphere tables from files: CORSIKA's ``atmprof*.dat`` and CalibPipe's ECSV."""
+"""Atmosphere tables from files: CORSIKA's ``atmprof*.dat`` and the ECSV of CalibPipe and simtools."""
 
 from pathlib import Path
 
@@ -12,14 +12,18 @@ from dpps_simpipe.compiled import FloatArray
 
 __all__ = ["read_atmosphere"]
 
-#: CalibPipe's column names, ours, and the unit we work in.
+#: CalibPipe's and simtools' names of columns, ours, and the unit we work in.
 ECSV_COLUMNS = (
-    ("altitude", "altitude", u.m),
-    ("atmospheric density", "density", u.g / u.cm**3),
-    ("atmospheric thickness", "thickness", u.g / u.cm**2),
-    ("refraction index - 1", "refractivity", u.dimensionless_unscaled),
+    (("altitude",), "altitude", u.m),
+    (("atmospheric density", "density"), "density", u.g / u.cm**3),
+    (("atmospheric thickness", "thickness"), "thickness", u.g / u.cm**2),
+    (("refraction index - 1", "refractive_index"), "refractivity", u.dimensionless_unscaled),
 )
-NEXT_STEP = "Give a CORSIKA atmprof table (km, g/cm^3, g/cm^2, n-1) or CalibPipe's ECSV with units."
+#: Air's refractive index is nearer to 1 than this: more than it is an index, less a refractivity.
+LARGEST_REFRACTIVITY = 0.5
+NEXT_STEP = (
+    "Give a CORSIKA atmprof table (km, g/cm^3, g/cm^2, n-1) or CalibPipe's or simtools' ECSV with units."
+)
 
 
 def read_atmosphere(path: Path) -> Atmosphere:
@@ -28,7 +32,7 @@ def read_atmosphere(path: Path) -> Atmosphere:
     Parameters
     ----------
     path : Path
-        ``*.ecsv`` of CalibPipe, or CORSIKA's table with altitude (km), density (g/cm³), thickness
+        ``*.ecsv`` of CalibPipe or simtools, or CORSIKA's table with altitude (km), density (g/cm³), thickness
         (g/cm²) and n-1 in columns.
 
     Returns
@@ -62,24 +66,32 @@ def read_atmosphere(path: Path) -> Atmosphere:
 
 
 def _read_ecsv(path: Path) -> dict[str, FloatArray]:
-    """Read CalibPipe's table and bring it to our units."""
+    """Read a table with named columns and bring it to our units."""
     try:
         table = Table.read(path, format="ascii.ecsv")
     except (ValueError, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from error
     columns: dict[str, FloatArray] = {}
-    for theirs, ours, unit in ECSV_COLUMNS:
-        if theirs not in table.colnames:
-            raise _invalid(path, theirs, "is missing")
-        column = table[theirs]
-        if column.unit is None and unit != u.dimensionless_unscaled:
-            raise _invalid(path, theirs, f"has no unit ({unit} or one that converts to it)")
-        try:
-            values = u.Quantity(column, column.unit or unit).to_value(unit)
-        except (u.UnitConversionError, TypeError) as error:
-            raise _invalid(path, theirs, f"has unit {column.unit}, which is not {unit}") from error
-        columns[ours] = np.asarray(values, dtype=float)
+    for names, ours, unit in ECSV_COLUMNS:
+        theirs = next((name for name in names if name in table.colnames), names[0])
+        columns[ours] = _column(table, path, theirs, unit)
+    if columns["refractivity"].max() > LARGEST_REFRACTIVITY:
+        columns["refractivity"] -= 1.0
     return columns
+
+
+def _column(table: Table, path: Path, name: str, unit: u.UnitBase) -> FloatArray:
+    """Give a column in our unit."""
+    if name not in table.colnames:
+        raise _invalid(path, name, "is missing")
+    column = table[name]
+    if column.unit is None and unit != u.dimensionless_unscaled:
+        raise _invalid(path, name, f"has no unit ({unit} or one that converts to it)")
+    try:
+        values = u.Quantity(column, column.unit or unit).to_value(unit)
+    except (u.UnitConversionError, TypeError) as error:
+        raise _invalid(path, name, f"has unit {column.unit}, which is not {unit}") from error
+    return np.array(values, dtype=float)
 
 
 def _read_corsika(path: Path) -> dict[str, FloatArray]:

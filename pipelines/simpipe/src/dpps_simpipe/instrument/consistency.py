@@ -9,7 +9,8 @@ from astropy.table import Table
 from ctapipe.instrument import CameraGeometry, CameraReadout
 
 from dpps.domain.errors import DppsError
-from dpps_simpipe.instrument.derive import element_id, make_array
+from dpps_simpipe.atmosphere import load_atmosphere
+from dpps_simpipe.instrument.derive import atmosphere_of, element_id, make_array
 from dpps_simpipe.instrument.parameters import check_table, column
 from dpps_simpipe.instrument.store import InstrumentModel
 
@@ -41,6 +42,7 @@ def check_model(model: InstrumentModel) -> list[str]:
     checks: tuple[Callable[[InstrumentModel], Iterator[str]], ...] = (
         _tables,
         _arrays,
+        _atmospheres,
         _telescopes,
         _optics,
         _mirror_lists,
@@ -71,6 +73,14 @@ def _arrays(model: InstrumentModel) -> Iterator[str]:
         other = numbers.setdefault(entry.subarray_id, name)
         if other != name:
             yield f"array {name}: the subarray number {entry.subarray_id} is that of {other}"
+
+
+def _atmospheres(model: InstrumentModel) -> Iterator[str]:
+    for site in sorted({entry.site for entry in model.arrays.values()}):
+        try:
+            load_atmosphere(atmosphere_of(model, f"OBS-{site}"))
+        except DppsError as error:
+            yield f"OBS-{site}: {error.message}"
 
 
 def _telescopes(model: InstrumentModel) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dpps_simpipe.instrument.model import Array, Efficiency, Telescope, Telescop
 from dpps_simpipe.instrument.parameters import column
 from dpps_simpipe.instrument.store import InstrumentModel
 
-__all__ = ["USED_PARAMETERS", "element_id", "make_array"]
+__all__ = ["USED_PARAMETERS", "atmosphere_of", "element_id", "make_array"]
 
 #: Number of the first telescope of each kind (CTAO identifiers of array elements, version 2), and how many.
 _ELEMENTS = {"LSTN": (1, 4), "MSTN": (5, 15), "LSTS": (101, 4), "MSTS": (105, 14), "SSTS": (119, 50)}
@@ -25,6 +25,7 @@ _TWO_MIRRORS = 2
 USED_PARAMETERS = {
     "site": (
         "atmosphere_name",
+        "atmospheric_profile",
         "corsika_observation_level",
         "geomag_horizontal",
         "geomag_rotation",
@@ -235,7 +236,7 @@ def make_array(model: InstrumentModel, name: str) -> Array:
         latitude_deg=site(instrument, "reference_point_latitude").number("deg"),
         longitude_deg=site(instrument, "reference_point_longitude").number("deg"),
         observation_level_m=level,
-        atmosphere=_atmosphere(model, instrument),
+        atmosphere=atmosphere_of(model, instrument),
         field_total_uT=math.hypot(horizontal, vertical),
         field_declination_rad=math.radians(site(instrument, "geomag_rotation").number("deg")),
         field_inclination_rad=math.atan2(vertical, horizontal),
@@ -255,8 +256,21 @@ def make_array(model: InstrumentModel, name: str) -> Array:
     )
 
 
-def _atmosphere(model: InstrumentModel, instrument: str) -> str:
-    """Give the table of the site's atmosphere, or the name of a built-in one."""
+def atmosphere_of(model: InstrumentModel, instrument: str) -> str:
+    """Give the atmosphere of a site.
+
+    Parameters
+    ----------
+    model : InstrumentModel
+        Version of the model.
+    instrument : str
+        The site, OBS-North or OBS-South.
+
+    Returns
+    -------
+    str
+        Path of the table, where the model has one, or the name of a built-in profile.
+    """
     if (instrument, "atmospheric_profile") in model.parameters:
         return str(model.file(instrument, "atmospheric_profile"))
     return str(model.find(instrument, "atmosphere_name").value)

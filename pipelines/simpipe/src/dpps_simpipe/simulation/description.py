@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from dpps.domain.errors import DamagedFile, InvalidInput, NotFound
-from dpps_simpipe.atmosphere import BUILT_IN, Atmosphere, built_in_atmosphere, read_atmosphere
+from dpps_simpipe.atmosphere import BUILT_IN, Atmosphere, load_atmosphere
 from dpps_simpipe.instrument import Array, array_names, load_array, packaged_versions
 from dpps_simpipe.showers import PRIMARIES
 
@@ -175,8 +175,7 @@ class Run:
         Atmosphere
             Profile.
         """
-        name = self.atmosphere or self.load_array().atmosphere
-        return built_in_atmosphere(name) if name in BUILT_IN else read_atmosphere(Path(name))
+        return load_atmosphere(self.atmosphere or self.load_array().atmosphere)
 
 
 def _refused(key: str, reason: str) -> InvalidInput:

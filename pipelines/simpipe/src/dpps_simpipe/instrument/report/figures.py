@@ -7,12 +7,11 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from dpps_simpipe.atmosphere import BUILT_IN, Atmosphere, built_in_atmosphere, read_atmosphere
+from dpps_simpipe.atmosphere import load_atmosphere
 from dpps_simpipe.instrument.library import camera_description
 from dpps_simpipe.instrument.model import Array, Efficiency, TelescopeType
 
 __all__ = [
-    "array_atmosphere",
     "draw_atmosphere",
     "draw_camera",
     "draw_efficiency",
@@ -141,24 +140,6 @@ def draw_pulses(kind: TelescopeType, path: Path) -> None:
     _save(figure, path)
 
 
-def array_atmosphere(array: Array) -> Atmosphere:
-    """Load the atmosphere of an array's site.
-
-    Parameters
-    ----------
-    array : Array
-        The array.
-
-    Returns
-    -------
-    Atmosphere
-        Profile.
-    """
-    if array.atmosphere in BUILT_IN:
-        return built_in_atmosphere(array.atmosphere)
-    return read_atmosphere(Path(array.atmosphere))
-
-
 def draw_atmosphere(array: Array, path: Path) -> None:
     """Draw density and refractivity of a site's atmosphere against altitude.
 
@@ -169,7 +150,7 @@ def draw_atmosphere(array: Array, path: Path) -> None:
     path : Path
         PNG file.
     """
-    profile = array_atmosphere(array)
+    profile = load_atmosphere(array.atmosphere)
     figure = Figure(figsize=(8, 4), layout="constrained")
     shown = profile.altitude <= _HIGHEST_M
     altitude = profile.altitude[shown] / 1e3

@@ -6,6 +6,7 @@ from pathlib import Path
 import astropy.units as u
 
 from dpps.domain.errors import Conflict
+from dpps_simpipe.atmosphere import load_atmosphere
 from dpps_simpipe.instrument.derive import USED_PARAMETERS, make_array
 from dpps_simpipe.instrument.library import camera_description
 from dpps_simpipe.instrument.model import Array, TelescopeType
@@ -100,7 +101,7 @@ def _site(model: InstrumentModel, array: Array, folder: Path) -> Section:
     site = model.arrays[array.name].site
     name = f"atmosphere-{site}.png"
     figures.draw_atmosphere(array, folder / name)
-    profile = figures.array_atmosphere(array)
+    profile = load_atmosphere(array.atmosphere)
     return Section(
         title=f"Site OBS-{site}",
         text=f"The atmosphere is given from {profile.altitude[0]:g} m to {profile.altitude[-1]:g} m.",
