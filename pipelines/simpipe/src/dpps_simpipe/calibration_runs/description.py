@@ -133,7 +133,8 @@ class CalibrationRun:
     kind : str
         One of `KINDS`.
     seed : int
-        Together with the block, the telescope and the number of an event it fixes that event.
+        Together with the block, the telescope and the number of an event it fixes that event; pixels are the
+        same in all runs of a seed.
     array : str
         Array of the instrument model.
     tel_ids : tuple of int

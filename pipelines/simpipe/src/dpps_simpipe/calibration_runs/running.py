@@ -51,7 +51,7 @@ def _fingerprint(run: CalibrationRun, scope: str) -> str:
     values = {
         "run": asdict(run),
         "scope": scope,
-        "model": load_array(run.array).version,
+        "model": load_array(run.array).model_sha256,
         "software": __version__,
     }
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()

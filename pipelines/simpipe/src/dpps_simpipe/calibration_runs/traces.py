@@ -15,8 +15,6 @@ __all__ = ["CalibratedCamera", "PixelTruth", "draw_pixels", "random_of"]
 
 #: Keeps the random streams of calibration runs apart from those of observations and runs.
 _CALIBRATION_STREAM = 2**30 + 1
-#: Stream of a telescope's pixels; its events count from 1.
-_PIXELS = 0
 #: No pixel is worse than this part of a mean one.
 _LEAST_FACTOR = 0.1
 
@@ -31,7 +29,7 @@ def random_of(run: CalibrationRun, tel_id: int, event: int) -> Generator:
     tel_id : int
         Telescope.
     event : int
-        Number of the event, from 1; 0: the pixels themselves.
+        Number of the event, from 1.
 
     Returns
     -------
@@ -79,9 +77,9 @@ def draw_pixels(run: CalibrationRun, tel_id: int, kind: TelescopeType) -> PixelT
     Returns
     -------
     PixelTruth
-        The same for all events.
+        The same for all runs of a seed.
     """
-    random = random_of(run, tel_id, _PIXELS)
+    random = Generator(Philox(SeedSequence(run.seed, spawn_key=(_CALIBRATION_STREAM, tel_id))))
     n_pixels, n_channels = prepare_camera(kind).n_pixels, len(kind.amplitude_counts)
     gain = 1.0 + run.pixels.gain_spread * random.standard_normal(n_pixels)
     efficiency = 1.0 + run.pixels.efficiency_spread * random.standard_normal(n_pixels)

@@ -15,16 +15,18 @@ __all__ = ["ORIGIN", "camera_stream"]
 ORIGIN = "dpps-simpipe"
 #: Pixels of a module (of LST and NectarCAM 7, FlashCam 12, SST 64), where the file has the number of modules.
 _PIXELS_PER_MODULE = {"LSTCam": 7, "NectarCam": 7, "FlashCam": 12, "SSTCam": 64}
-#: Pedestal in counts of the high gain, above the lowest number that can be stored.
-_PEDESTAL_COUNTS = 400.0
+#: Pedestal in counts of the high gain, above the lowest number that can be stored: room for the noise of the
+#: low gain, whose counts are some twenty times larger.
+_PEDESTAL_COUNTS = 800.0
 _LARGEST = np.iinfo(np.uint16).max
 
 
 def camera_stream(telescope: Telescope) -> CameraStream:
     """Describe how a telescope's samples are stored.
 
-    A step of the stored number is a count of the high gain, or a half, quarter, … of one step per count where
-    the range of the low gain would not fit in 16 bit otherwise.
+    A step of the stored number is a count of the high gain, or two, four, … counts where the range of the low
+    gain would not fit in 16 bit otherwise. Counts then lie half a count beside the steps: rounding is as often
+    up as down.
 
     Parameters
     ----------
@@ -40,10 +42,11 @@ def camera_stream(telescope: Telescope) -> CameraStream:
     camera, electronics = prepare_camera(kind), electronics_of(kind)
     readout = camera_description(kind).readout
     scale = float(camera.pulses.area[0] / electronics.least_count[0])
-    offset = _PEDESTAL_COUNTS / scale
+    count, offset = 1.0 / scale, _PEDESTAL_COUNTS / scale
     largest = float((electronics.limit / camera.pulses.area[: len(electronics.limit)]).max())
     while (largest + offset) * scale > _LARGEST:
         scale /= 2.0
+        offset = (_PEDESTAL_COUNTS + 0.5) * count
     return CameraStream(
         tel_id=telescope.tel_id,
         n_pixels=camera.n_pixels,

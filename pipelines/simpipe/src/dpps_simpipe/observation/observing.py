@@ -24,7 +24,7 @@ def _fingerprint(night: Night, scope: str) -> str:
         "night": asdict(night),
         "spectra": [spectrum_words(one) for one in night.populations],
         "scope": scope,
-        "model": load_array(night.array).version,
+        "model": load_array(night.array).model_sha256,
         "software": __version__,
     }
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
