@@ -24,19 +24,22 @@ _DAMAGED = 6
     "--input",
     "named",
     type=click.Path(path_type=Path),
-    help="Folder of *.simtel.zst, *.simtel.gz or *.fits.fz files; default: shared simulation files where "
-    "there are any, else toy events made on the spot.",
+    help="Folder of *.simtel.zst, *.simtel.gz or *.fits.fz files, processed to reconstructed showers; "
+    "default: a night that is simulated on the spot, processed to a spectrum.",
 )
+@click.option("--toy", is_flag=True, help="A quick way through: toy events, to reconstructed showers.")
 @click.option("--keep", is_flag=True, help="Leave the system running.")
 @json_option
 @state_option
-def demo(named: Path | None, keep: bool, as_json: bool) -> int:
-    """Send files through the whole system and report: archived, preserved, processed."""
+def demo(named: Path | None, toy: bool, keep: bool, as_json: bool) -> int:
+    """Send a night through the whole system and report: archived, preserved, processed."""
+    if named is not None and toy:
+        raise click.UsageError("--input and --toy exclude each other: leave one out")
     from dpps.composition.state import StateFolder
     from dpps.ops.demo.steps import run_demo
 
     folder = StateFolder((click.get_current_context().find_root().obj or _default_folder()).absolute())
-    result = run_demo(folder, named, _silent if as_json else _Lines(), keep=keep)
+    result = run_demo(folder, named, _silent if as_json else _Lines(), toy=toy, keep=keep)
     if as_json:
         click.echo(json.dumps(json.loads((folder.root / "report.json").read_text()), indent=2))
     else:

@@ -1,4 +1,4 @@
-"""What the demo hands over: given files, the shared simulation files, or toy events made on the spot.
+"""What the demo hands over: given files, or toy events made on the spot; the night is made in `night`.
 
 Whatever the source, the files arrive in the hand-over folder the same way: data first, under a temporary
 name, then the trigger link beside it. From there on there is one code path.
@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dpps.data.fixity import local_error
-from dpps.domain.errors import DppsError, InvalidInput, Unavailable
+from dpps.domain.errors import InvalidInput
+from dpps.ops.demo.programs import run_program
 
-__all__ = ["DemoInput", "choose_input", "hand_over"]
+__all__ = ["DemoInput", "given_input", "hand_over", "toy_input"]
 
 _SIMTEL = (".simtel", ".simtel.zst", ".simtel.gz")
 _RAW = (".fits.fz",)
@@ -31,7 +30,7 @@ class DemoInput:
     """The files that the demo hands over."""
 
     kind: str
-    """``toy``, ``simulated`` or ``yours``."""
+    """``night``, ``toy`` or ``yours``."""
     root: Path
     files: tuple[Path, ...]
     truth: Path | None = None
@@ -48,31 +47,19 @@ class DemoInput:
         return sum(path.stat().st_size for path in self.files)
 
 
-def choose_input(named: Path | None, scratch: Path) -> DemoInput:
-    """Return what to hand over: ``named``, else the shared simulation files, else toy events.
+def given_input(folder: Path) -> DemoInput:
+    """Return the files of a folder to hand over.
 
     Parameters
     ----------
-    named : Path or None
+    folder : Path
         The folder of ``--input``.
-    scratch : Path
-        Where toy events are made.
 
     Raises
     ------
     InvalidInput
-        When the named folder does not exist, holds no file of a known kind, both kinds, or a file that
-        cannot be read.
+        When it does not exist, holds no file of a known kind, both kinds, or a file that cannot be read.
     """
-    if named is not None:
-        return _given(named, kind="yours")
-    shared = Path.cwd().parent / "shared" / "data" / "simtel"
-    if shared.is_dir():
-        return _given(shared, kind="simulated")
-    return _toy(scratch)
-
-
-def _given(folder: Path, *, kind: str) -> DemoInput:
     if not folder.is_dir():
         raise InvalidInput(
             f"{folder} is not a folder",
@@ -104,35 +91,30 @@ def _given(folder: Path, *, kind: str) -> DemoInput:
             )
     truth = folder / "truth" / "truth.ecsv"
     return DemoInput(
-        kind=kind, root=folder, files=tuple(simulated or raw), truth=truth if truth.is_file() else None
+        kind="yours", root=folder, files=tuple(simulated or raw), truth=truth if truth.is_file() else None
     )
 
 
-def _toy(scratch: Path) -> DemoInput:
-    program = Path(sys.prefix).parent / ".envs" / "pipelines" / "bin" / "dpps-simpipe-toy"
+def toy_input(scratch: Path) -> DemoInput:
+    """Make toy events and return them to hand over.
+
+    Parameters
+    ----------
+    scratch : Path
+        Where they are made.
+
+    Raises
+    ------
+    DppsError
+        When the pipelines are not installed, or the program fails.
+    """
     scratch.mkdir(parents=True, exist_ok=True)
-    command = [
-        str(program),
-        "--output",
-        str(scratch),
-        "--events",
-        str(_TOY_EVENTS),
-        "--seed",
-        str(_TOY_SEED),
-        "--json",
-    ]
-    try:
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError as missing:
-        raise Unavailable(
-            f"{program} is not installed", next_step="run: make setup", path=program
-        ) from missing
-    if made.returncode != 0:
-        last = (made.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DppsError(
-            f"making toy events failed: {last}", code="toy-failed", next_step="run: dpps doctor", path=program
-        )
-    report = json.loads(made.stdout)
+    printed = run_program(
+        "dpps-simpipe-toy",
+        *("--output", scratch, "--events", str(_TOY_EVENTS), "--seed", str(_TOY_SEED), "--json"),
+        what="making toy events",
+    )
+    report = json.loads(printed)
     files = tuple(sorted(Path(path) for path in report["files"]))
     return DemoInput(kind="toy", root=scratch, files=files, truth=Path(report["truth"]))
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dpps.domain.errors import DppsError, Unavailable
+from dpps.ops.demo.programs import run_program
 from dpps.ops.demo.record import Picture
 
 __all__ = ["EventFiles", "draw", "summarize"]
-
-_MINUTES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +33,12 @@ def draw(files: EventFiles, truth: Path | None, folder: Path) -> tuple[list[Pict
     DppsError
         When drawing fails.
     """
-    program = Path(sys.prefix).parent / ".envs" / "pipelines" / "bin" / "dpps-datapipe-pictures"
-    command = [str(program), "--dl1", str(files.images), "--dl2", str(files.showers), "--output", str(folder)]
-    if truth is not None:
-        command += ["--truth", str(truth)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60 * _MINUTES)
-    except FileNotFoundError as missing:
-        raise Unavailable(
-            f"{program} is not installed", next_step="run: make setup", path=program
-        ) from missing
-    except subprocess.TimeoutExpired as late:
-        raise Unavailable(f"{program} did not end within {_MINUTES} minutes", path=program) from late
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DppsError(
-            f"drawing {files.name} failed: {last}", code="demo-pictures-failed", path=files.showers
-        )
+    known: tuple[str | Path, ...] = () if truth is None else ("--truth", truth)
+    run_program(
+        "dpps-datapipe-pictures",
+        *("--dl1", files.images, "--dl2", files.showers, "--output", folder, *known),
+        what=f"drawing {files.name}",
+    )
     summary: dict[str, object] = json.loads((folder / "summary.json").read_text())
     return list(_pictures(files.name, summary, folder)), summary
 

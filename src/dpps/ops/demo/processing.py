@@ -62,16 +62,14 @@ class DemoProduction:
         The system.
     store : WorkStore
         Its work store; whoever opened it closes it.
-    raw : bool
-        Whether the inputs are raw data streams rather than simulation files.
+    name : str
+        Path of its file below the folder of productions.
     """
 
-    def __init__(self, folder: StateFolder, store: WorkStore, *, raw: bool) -> None:
+    def __init__(self, folder: StateFolder, store: WorkStore, name: str) -> None:
         self._folder = folder
-        self._file = (
-            workflows_folder() / "productions" / ("observed_dl2.yaml" if raw else "simulated_dl2.yaml")
-        )
-        self._definition, self._pass_is_given = read_production(self._file, build_processes())
+        path = workflows_folder() / "productions" / name
+        self._definition, self._pass_is_given = read_production(path, build_processes())
         self._store = store
         self._principal = local_principal(folder)
         self.name = self._definition.production
@@ -108,6 +106,7 @@ class DemoProduction:
         steps = ", ".join(
             f"{step.name}: {step.tasks.get('done', 0)} of {sum(step.tasks.values())}"
             for step in status.transformations
+            if step.tasks and step.tasks.get("done", 0) < sum(step.tasks.values())
         )
         finished = summary.state is ProductionState.DONE
         # The second transformation's tasks appear one by one: the total is known at the end only.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 __all__ = ["Copy", "DemoRecord", "Picture", "ProductRow", "Progress", "Step", "Timeline"]
 
@@ -74,7 +75,7 @@ class DemoRecord:
     """Everything that the page shows."""
 
     kind: str
-    """``toy``, ``simulated`` or ``yours``: what the input was."""
+    """``night``, ``toy`` or ``yours``: what the input was."""
     source: str
     toy: bool = False
     """Whether the data themselves say that they are toy data, wherever they came from."""
@@ -85,6 +86,8 @@ class DemoRecord:
     pictures: list[Picture] = field(default_factory=list)
     directions: dict[str, object] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    science: dict[str, Any] = field(default_factory=dict)
+    """Of a night: the fitted spectrum against the injected one."""
 
     @property
     def seconds(self) -> float:

@@ -21,11 +21,13 @@ from dpps.domain.errors import DamagedFile, Unavailable
 from dpps.domain.files import ArchivedFile
 from dpps.ops.demo.archive import Archive
 from dpps.ops.demo.folder import claimed_folder, untold
-from dpps.ops.demo.inputs import DemoInput, choose_input, hand_over
+from dpps.ops.demo.inputs import DemoInput, given_input, hand_over, toy_input
+from dpps.ops.demo.night import NIGHT_FOLDER, Night, observe_night, store_notes
 from dpps.ops.demo.page import write_page
 from dpps.ops.demo.pictures import EventFiles, draw, summarize
 from dpps.ops.demo.processing import DemoProduction
 from dpps.ops.demo.record import DemoRecord, Progress, Timeline
+from dpps.ops.demo.science import show_science
 from dpps.ops.demo.waiting import Patience, retried, wait_until
 from dpps.ops.lifecycle import start, stop
 from dpps.ops.status import ServiceStatus
@@ -34,6 +36,8 @@ from dpps.workload.ports import WorkStore
 __all__ = ["DemoResult", "run_demo"]
 
 _PICTURED_CHAINS = 4
+_NIGHT_PATIENCE = Patience(seconds=3600.0)
+"""A run of showers tells nothing while it lasts: minutes, or longer on a machine that others use too."""
 
 
 class DemoResult:
@@ -53,9 +57,11 @@ class _Demo:
         record: DemoRecord,
         timeline: Timeline,
         patience: Patience,
+        night: Night | None,
     ) -> None:
         self.folder = folder
         self.chosen = chosen
+        self.night = night
         self.record = record
         self.timeline = timeline
         self.patience = patience
@@ -146,8 +152,9 @@ class _Demo:
 
     def process(self, store: WorkStore) -> list[ArchivedFile]:
         """Run the production to its end."""
-        with self.timeline.step("process", "Process to DL2") as step:
-            self.production = DemoProduction(self.folder, store, raw=self.chosen.raw)
+        title = "Process to a spectrum" if self.night else "Process to DL2"
+        with self.timeline.step("process", title) as step:
+            self.production = DemoProduction(self.folder, store, self._production_file())
             retried(self.production.submit, patience=self.patience)
             wait_until(
                 self.production.look,
@@ -161,9 +168,20 @@ class _Demo:
                 lambda: self.archive.known([one.lfn for one in published]), patience=self.patience
             )
             step.count, step.size_bytes = len(products), sum(file.content.size_bytes for file in products)
-            step.detail = "products of two linked transformations, published with metadata and provenance"
+            step.detail = "products of linked transformations, published with metadata and provenance"
             self.record.jobs = retried(self.production.job_rows, patience=self.patience)
         return products
+
+    def _production_file(self) -> str:
+        if self.night is not None:
+            return f"{NIGHT_FOLDER}/crab_night.yaml"
+        return "observed_dl2.yaml" if self.chosen.raw else "simulated_dl2.yaml"
+
+    def store_notes(self, night: Night) -> None:
+        """Bring into the archive what the raw data do not say."""
+        with self.timeline.step("notes", "Store the observers' notes") as step:
+            step.count = retried(lambda: store_notes(self.folder, night), patience=self.patience)
+            step.detail = "target, times and dead time of each observation block"
 
     def verify(self) -> None:
         """Read every copy back for the page."""
@@ -189,7 +207,8 @@ class _Demo:
                     images=self._fetched(images, scratch / str(number)),
                     showers=self._fetched(showers, scratch / str(number)),
                 )
-                pictures, summary = draw(files, self.chosen.truth, scratch / str(number))
+                truth = self.night.truth_of(source) if self.night else self.chosen.truth
+                pictures, summary = draw(files, truth, scratch / str(number))
                 summaries.append(summary)
                 if number <= _PICTURED_CHAINS:
                     self.record.pictures += pictures
@@ -199,8 +218,17 @@ class _Demo:
                 f"{chain[0]}: {summary['statement']}"
                 for chain, summary in zip(chains, summaries, strict=True)
             ]
+            if self.night is not None:
+                self._draw_science(self.night, scratch)
             step.count = len(self.record.pictures)
             step.detail = "pictures"
+
+    def _draw_science(self, night: Night, scratch: Path) -> None:
+        published = retried(self.production.published, patience=self.patience)
+        shown = show_science(published, night, lambda lfn: self._fetched(lfn, scratch), scratch / "science")
+        self.record.pictures = [*shown.pictures, *self.record.pictures]
+        self.record.science = shown.result
+        self.record.remarks += [f"Not simulated: {limit}." for limit in night.limits]
 
     def _chains(self) -> list[tuple[str, str, str]]:
         """Return (name of the source, camera images, showers) of each chain, by lineage."""
@@ -217,6 +245,7 @@ def run_demo(
     named: Path | None,
     listener: Callable[[Progress], None],
     *,
+    toy: bool = False,
     keep: bool = False,
     patience: Patience | None = None,
 ) -> DemoResult:
@@ -227,9 +256,11 @@ def run_demo(
     folder : StateFolder
         Where the demo's system lives; an earlier demo there is replaced.
     named : Path, optional
-        Folder of the files to hand over.
+        Folder of the files to hand over; without it a night is simulated.
     listener : callable
         Gets every progress.
+    toy : bool
+        Hand over toy events instead of a simulated night.
     keep : bool
         Leave the system running.
     patience : Patience, optional
@@ -241,39 +272,50 @@ def run_demo(
         When something is wrong with input, machine or system, or another demo runs there; the system is
         stopped then.
     """
-    if named is not None:
-        choose_input(named, folder.root)
+    given = None if named is None else given_input(named)
+    is_night = given is None and not toy
     with claimed_folder(folder):
-        return _whole_way(folder, named, listener, keep=keep, patience=patience or Patience())
-
-
-def _whole_way(
-    folder: StateFolder,
-    named: Path | None,
-    listener: Callable[[Progress], None],
-    *,
-    keep: bool,
-    patience: Patience,
-) -> DemoResult:
-    record = DemoRecord(kind="", source="")
-    timeline = Timeline(record, listener)
-    with timeline.step("input", "Choose the input") as step:
-        chosen = choose_input(named, folder.root / "toy")
+        record = DemoRecord(kind="", source="")
+        timeline = Timeline(record, listener)
+        chosen, night = _input(folder, given, timeline, toy=toy)
         record.kind, record.source = chosen.kind, str(chosen.root)
+        demo = _Demo(
+            folder, chosen, record, timeline, patience or (_NIGHT_PATIENCE if is_night else Patience()), night
+        )
+        return _whole_way(demo, keep=keep)
+
+
+def _input(
+    folder: StateFolder, given: DemoInput | None, timeline: Timeline, *, toy: bool
+) -> tuple[DemoInput, Night | None]:
+    """Make or find what is handed over, and say how much it is."""
+    night: Night | None = None
+    title = "Choose the input" if given or toy else "Simulate the night"
+    with timeline.step("input", title) as step:
+        if given is not None:
+            chosen, step.detail = given, "files found"
+        elif toy:
+            chosen, step.detail = toy_input(folder.root / "toy"), "toy streams made on the spot"
+        else:
+            chosen, night = observe_night(folder.root / "night", lambda line: timeline.tell(step, 0, 0, line))
+            step.detail = "raw streams of four telescopes, simulated on the spot"
         step.count, step.size_bytes = len(chosen.files), chosen.size_bytes
-        step.detail = {"toy": "toy streams made on the spot"}.get(chosen.kind, "files found")
-    demo = _Demo(folder, chosen, record, timeline, patience)
+    return chosen, night
+
+
+def _whole_way(demo: _Demo, *, keep: bool) -> DemoResult:
+    folder = demo.folder
     try:
         _run(demo)
-        page = write_page(record, folder.root / "report.html")
-        write_atomically(folder.root / "report.json", _as_json(record, demo.refused))
+        page = write_page(demo.record, folder.root / "report.html")
+        write_atomically(folder.root / "report.json", _as_json(demo.record, demo.refused))
     except BaseException:
         if folder.instance_file.exists():
             stop(folder, report=untold)
         raise
     if not keep:
         stop(folder, report=untold)
-    return DemoResult(record, page, demo.refused)
+    return DemoResult(demo.record, page, demo.refused)
 
 
 def _run(demo: _Demo) -> None:
@@ -281,6 +323,8 @@ def _run(demo: _Demo) -> None:
     demo.hand_over()
     raw = demo.ingest()
     demo.preserve("preserve", "Copy to two distant centres", raw)
+    if demo.night is not None:
+        demo.store_notes(demo.night)
     with open_work_store(demo.folder) as store:
         products = demo.process(store)
         demo.preserve("preserve-products", "Copy the products too", products)
