@@ -109,7 +109,7 @@ def _decided(guard: DeletionGuard, rse: str, row: Mapping[str, Any], verdict: Ga
 def _withdraw(guard: DeletionGuard, rse: str, lfns: Sequence[Lfn]) -> None:
     try:
         guard.gate.withdraw(rse, lfns)
-    except DppsError as failure:  # preservation judges copies that are not deleted anew after an hour anyway
+    except DppsError as failure:  # preservation judges copies that are not deleted anew after minutes anyway
         _log.warning("a withdrawal was not noted", rse=rse, copies=len(lfns), reason=failure.message)
 
 

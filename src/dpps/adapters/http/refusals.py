@@ -28,15 +28,16 @@ class HttpHandoverLedger:
         try:
             answer = httpx.get(f"{self._url}/refused", trust_env=False, timeout=_TIMEOUT_SECONDS)
             answer.raise_for_status()
-        except httpx.HTTPError:
-            return []
-        return [
-            Refusal(
-                path=str(one["path"]),
-                code=str(one.get("code", "")),
-                message=str(one.get("message", "")),
-                next_step=str(one.get("next_step", "")),
-                retryable=bool(one.get("retryable")),
-            )
-            for one in answer.json()
-        ]
+            return [_refusal(one) for one in answer.json()]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return []  # it does not answer, or something else answers at its address
+
+
+def _refusal(told: dict[str, object]) -> Refusal:
+    return Refusal(
+        path=str(told["path"]),
+        code=str(told["code"]),
+        message=str(told["message"]),
+        next_step=str(told["next_step"]),
+        retryable=bool(told["retryable"]),
+    )
