@@ -4,9 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from ctapipe.exceptions import UnknownSubarray
 from dpps_datapipe.array_description import VARIABLE, array_description, packaged_description
+from dpps_datapipe.steps.run import translate
 from dpps_simpipe.instrument import array_names
 from dpps_simpipe.service_data import write_service_data
+
+from dpps.domain.steps import ConfigurationError
 
 
 def test_packaged_description_is_what_the_model_gives(tmp_path: Path) -> None:
@@ -39,3 +43,11 @@ def test_without_a_variable_the_package_is_used(monkeypatch: pytest.MonkeyPatch)
     with array_description():
         assert os.environ[VARIABLE] == str(packaged_description())
     assert VARIABLE not in os.environ
+
+
+def test_unknown_subarray_names_the_variable_and_the_way_out() -> None:
+    error = translate(UnknownSubarray("Subarray ID 77 not found"), [Path("SUB077.fits.fz")])
+    assert isinstance(error, ConfigurationError)
+    assert "SUB077.fits.fz: no array description fits" in str(error)
+    assert VARIABLE in error.next_step
+    assert "dpps-simpipe service-data" in error.next_step

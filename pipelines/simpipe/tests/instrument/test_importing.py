@@ -14,6 +14,7 @@ from dpps_simpipe.instrument.exporting import export_parameters
 from dpps_simpipe.instrument.importing import ImportReport, NewVersion, import_parameters
 from dpps_simpipe.instrument.store import InstrumentModel
 from dpps_simpipe.instrument.submitting import submit_parameter
+from dpps_simpipe.service_data import write_service_data
 
 from dpps.domain.errors import Conflict, DppsError, InvalidInput, NotFound
 
@@ -57,6 +58,8 @@ def test_import_reports_what_became_of_each_file(tmp_path: Path) -> None:
     assert (lst.position_m, other.position_m) == ((-70.99, -52.08, 45.3), (-35.28, 65.92, 32.5))
     efficiency = load_array("ctao-north-lst", made.folder).efficiencies["LSTCam"]
     assert np.interp(450.0, efficiency.wavelength, efficiency.quantum_efficiency) == pytest.approx(0.35)
+    elements = write_service_data("ctao-north-lst1", tmp_path, made.folder) / "array-elements"
+    assert "effective_focal_length: 29.306" in (elements / "001/001.tel_optics.ecsv").read_text()
     assert made.source("LSTN-design", "nsb_pixel_rate") == "made for tests"
     assert made.source("LSTN-design", "mirror_area") == load_model().source("LSTN-design", "mirror_area")
     assert (made.version, made.valid_from, made.valid_until) == ("9.0.0", date(2026, 1, 1), None)

@@ -15,6 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         Gets them.
     """
     parser.add_argument("arrays", nargs="+", metavar="ARRAY", help="arrays of the instrument model")
+    parser.add_argument("--model", default="", help="version or folder (default: the newest of the package)")
     parser.add_argument("--output", type=Path, required=True, help="folder in which `instrument` is made")
 
 
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     """
     from dpps_simpipe.service_data.writing import write_service_data
 
-    folder = write_service_data(options.arrays, options.output).resolve()
+    folder = write_service_data(options.arrays, options.output, options.model).resolve()
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {
         "CTAPIPE_SVC_PATH": str(folder),

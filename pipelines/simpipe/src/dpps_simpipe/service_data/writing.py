@@ -26,7 +26,7 @@ __all__ = ["write_service_data"]
 _SITES = {"CTAO-NORTH": "CTAO-North", "CTAO-SOUTH": "CTAO-South"}
 
 
-def write_service_data(array: str | Sequence[str], folder: Path) -> Path:
+def write_service_data(array: str | Sequence[str], folder: Path, model: str | Path = "") -> Path:
     """Write what ``ctapipe.instrument.SubarrayDescription.from_service_data`` reads.
 
     The same arrays give the same bytes at every run.
@@ -37,6 +37,8 @@ def write_service_data(array: str | Sequence[str], folder: Path) -> Path:
         Arrays of the instrument model; several may share telescopes.
     folder : Path
         Where the folder ``instrument`` is made.
+    model : str or Path
+        Version of the package, or a folder; empty: the newest of the package.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def write_service_data(array: str | Sequence[str], folder: Path) -> Path:
         The folder is there with other contents.
     """
     names = (array,) if isinstance(array, str) else tuple(array)
-    arrays = tuple(load_array(name) for name in names)
+    arrays = tuple(load_array(name, model) for name in names)
     if not arrays:
         raise InvalidInput(
             "no array is given", code="simpipe.array-missing", next_step="Name at least one array."

@@ -179,7 +179,7 @@ def _refused(document: Mapping[str, Any], where: str, reason: str) -> InvalidInp
     return InvalidInput(
         f"{where}: {name}: {reason}",
         code="simpipe.parameter-invalid",
-        next_step="Correct the parameter file.",
+        next_step="Correct this value; dpps-simpipe model show gives those in use.",
         parameter=name,
     )
 
