@@ -1,0 +1,1 @@
+"""Self-made event lists for tests."""
