@@ -1,6 +1,8 @@
-"""Measure everything: the system as a whole, ingest, replication, a large catalogue.
+"""Measure everything: the system as a whole, ingest, replication, a large catalogue, simulation, many files.
 
-usage: python -m bench.run [--only system,ingest,replication,catalogue] [--full] [--skip-demo] [--input DIR]
+usage: python -m bench.run [--only PART,...] [--full] [--skip-demo] [--input DIR]
+
+Parts: system, ingest, replication, catalogue, simulation, many-files.
 
 Sizes are such that all of it takes about a quarter of an hour; ``--full`` takes those that the aims are
 stated for. The peer's figures for the system as a whole are the published system's own: up to ten minutes to
@@ -21,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import catalogue, ingest, replication
+from bench import catalogue, ingest, many_files, replication, simulation
 from bench.figures import Figure, machine, print_figures, save_figures
 from dpps.composition.state import default_state_folder
 
@@ -33,11 +35,15 @@ QUICK = {
     "ingest": ["--files=400", "--peer-files=40", "--rounds=1", "--large-events=2500"],
     "replication": ["--small=100", "--large=3", "--large-mb=128"],
     "catalogue": ["--files=100000", "--pages=12"],
+    "simulation": ["--showers=60", "--run-showers=600"],
+    "many-files": ["--files=12", "--events=8"],
 }
 FULL = {
     "ingest": ["--files=1000", "--peer-files=200", "--rounds=2", "--large-events=10000"],
     "replication": ["--small=300", "--large=3", "--large-mb=1000"],
     "catalogue": ["--files=100000", "--pages=60"],
+    "simulation": ["--showers=150", "--run-showers=1200"],
+    "many-files": ["--files=50", "--events=8"],
 }
 
 
@@ -122,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default="system,ingest,replication,catalogue")
+    parser.add_argument("--only", default="system,ingest,replication,catalogue,simulation,many-files")
     parser.add_argument("--full", action="store_true", help="the sizes that the aims are stated for")
     parser.add_argument("--skip-demo", action="store_true")
     parser.add_argument("--input", help="folder of files for the demo")
@@ -133,6 +139,8 @@ def main() -> None:
         "ingest": lambda: ingest.measure(ingest.parser().parse_args(sizes["ingest"])),
         "replication": lambda: replication.measure(replication.parser().parse_args(sizes["replication"])),
         "catalogue": lambda: catalogue.measure(catalogue.parser().parse_args(sizes["catalogue"])),
+        "simulation": lambda: simulation.measure(simulation.parser().parse_args(sizes["simulation"])),
+        "many-files": lambda: many_files.measure(many_files.parser().parse_args(sizes["many-files"])),
     }
     chosen = options.only.split(",")
     if unknown := set(chosen) - set(parts):
