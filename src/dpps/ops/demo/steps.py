@@ -297,6 +297,7 @@ def _input(
         elif toy:
             chosen, step.detail = toy_input(folder.root / "toy"), "toy streams made on the spot"
         else:
+            timeline.tell(step, 0, 0, "showers, camera images and raw streams of four telescopes")
             chosen, night = observe_night(folder.root / "night", lambda line: timeline.tell(step, 0, 0, line))
             step.detail = "raw streams of four telescopes, simulated on the spot"
         step.count, step.size_bytes = len(chosen.files), chosen.size_bytes

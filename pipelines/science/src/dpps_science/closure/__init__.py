@@ -1,0 +1,1 @@
+"""Closure: many simulated nights, each with a seed of its own, fitted back to what was injected."""

@@ -1,0 +1,72 @@
+"""``python -m dpps_science.closure --seeds 10 --output FOLDER``: pulls of many simulated nights.
+
+Killed at any time, the same command goes on where it was. The response is made once; every night has a
+seed of its own. Results: ``closure.ecsv``, one row a night, and ``closure.png``.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dpps.domain.errors import DppsError
+from dpps.domain.steps import ConfigurationError, StepParser, step_exit_code
+from dpps_science.closure.chain import Chain
+from dpps_science.closure.results import draw_pulls, pull_table, summarise, write_table
+from dpps_science.closure.steps import Commands
+
+__all__ = ["main"]
+
+
+def _parser() -> StepParser:
+    parser = StepParser(prog="python -m dpps_science.closure", description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=10, help="number of nights (default: 10)")
+    parser.add_argument("--first-seed", type=int, default=1, help="seed of the first night (default: 1)")
+    parser.add_argument("--output", type=Path, required=True, help="folder of everything")
+    parser.add_argument(
+        "--night",
+        type=Path,
+        default=Path("workflows/productions/crab_night"),
+        help="folder of the night's production (default: that of the source tree)",
+    )
+    return parser
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"closure: {line}\n")
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.seeds < 1 or options.first_seed < 0:
+        raise ConfigurationError("there must be one night at least, and no negative seed", "correct --seeds")
+    night = options.night.resolve()
+    chain = Chain(
+        night=night,
+        configurations=night.parents[1] / "configurations",
+        output=options.output.resolve(),
+        commands=Commands(tell=_tell),
+    )
+    chain.check()
+    rows = []
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        rows.append(chain.one_night(seed))
+        table = pull_table(rows)
+        # Written after every night: what is there so far can be looked at.
+        write_table(table, options.output / "closure.ecsv")
+        _tell(f"seed {seed}: {summarise(table)}")
+    draw_pulls(table, options.output / "closure.png")
+    sys.stdout.write(f"{summarise(table)}\nwritten: {options.output / 'closure.ecsv'}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the nights of a command line; return an exit code of the interface."""
+    try:
+        _run(_parser().parse_args(arguments))
+    except DppsError as error:
+        sys.stderr.write(f"ERROR: closure: {error}\n")
+        return step_exit_code(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
