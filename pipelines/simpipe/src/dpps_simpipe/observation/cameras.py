@@ -24,9 +24,9 @@ _LARGEST = np.iinfo(np.uint16).max
 def camera_stream(telescope: Telescope) -> CameraStream:
     """Describe how a telescope's samples are stored.
 
-    A step of the stored number is a count of the high gain, or two, four, … counts where the range of the low
-    gain would not fit in 16 bit otherwise. Counts then lie half a count beside the steps: rounding is as often
-    up as down.
+    A step of the stored number is a count of the high gain, or two, four, … counts where the range of the
+    low gain would not fit in 16 bit otherwise. Counts then lie half a count beside the steps: rounding is as
+    often up as down.
 
     Parameters
     ----------
