@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from dpps_simpipe.atmosphere import built_in_atmosphere
+from dpps_simpipe.atmosphere import load_atmosphere
 from dpps_simpipe.calibration_runs.description import Muons
 from dpps_simpipe.camera.optics import imaged, pointing_axes
 from dpps_simpipe.camera.tables import prepare_camera
@@ -97,7 +97,7 @@ class MuonLight:
     def __init__(self, array: Array, throughput: float) -> None:
         self._telescope: Telescope = array.telescopes[0]
         self._throughput = throughput
-        atmosphere = built_in_atmosphere(array.atmosphere)
+        atmosphere = load_atmosphere(array.atmosphere)
         self._air = atmosphere.tables()
         self._yields = LightYields(array, atmosphere)
         self._level = array.observation_level_m + self._telescope.position_m[2]
