@@ -14,6 +14,8 @@ import yaml
 
 __all__ = ["catalogue_of", "condensed"]
 
+#: The safe loader that libyaml speeds up, where it is there.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: What is kept of an entry of ``data`` and of a column of a table.
 _ENTRY = ("name", "type", "unit", "allowed_values", "required")
 _COLUMN = ("name", "type", "unit", "required")
@@ -70,7 +72,7 @@ def catalogue_of(folder: Path) -> dict[str, Any]:
     """
     catalogue = {}
     for path in sorted(folder.glob("*.schema.yml")):
-        newest = next(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        newest = next(yaml.load_all(path.read_text(encoding="utf-8"), Loader=_LOADER))
         # Two schemas carry another name inside than that of their file, which simtools goes by.
         catalogue[path.name.removesuffix(".schema.yml")] = condensed(newest)
     return catalogue
