@@ -26,7 +26,7 @@ _START = {"amplitude": f"1e-11 {FLUX_UNIT}", "index": 2.5, "alpha": 2.5, "beta":
 LEAST_SIGNIFICANCE = 5.0
 _POINTS_PER_DECADE = 5
 _ENERGY_COLUMNS = ("e_ref", "e_min", "e_max")
-_FLUX_COLUMNS = ("dnde", "dnde_err", "dnde_errp", "dnde_errn", "dnde_ul")
+_FLUX_COLUMNS = ("dnde", "dnde_err", "dnde_ul")
 _POINT_COLUMNS = (*_ENERGY_COLUMNS, *_FLUX_COLUMNS, "sqrt_ts")
 
 
@@ -157,7 +157,7 @@ def flux_points(counts: Counts, selection: Selection) -> Any:
     Returns
     -------
     astropy.table.QTable
-        Energies in TeV, ``dnde`` with errors and upper limits (95 %) in 1/(cm2 s TeV), ``sqrt_ts``.
+        Energies in TeV, ``dnde`` with error and upper limits (95 %) in 1/(cm2 s TeV), ``sqrt_ts``.
 
     Raises
     ------
@@ -171,9 +171,7 @@ def flux_points(counts: Counts, selection: Selection) -> Any:
     edges = np.geomspace(
         selection.energy_min_tev, selection.energy_max_tev, max(1, round(decades * _POINTS_PER_DECADE)) + 1
     )
-    estimator = FluxPointsEstimator(
-        energy_edges=edges * u.TeV, source="source", selection_optional=["errn-errp", "ul"]
-    )
+    estimator = FluxPointsEstimator(energy_edges=edges * u.TeV, source="source", selection_optional=["ul"])
     table = estimator.run(counts.datasets).to_table(sed_type="dnde", format="gadf-sed")
     missing = [column for column in _POINT_COLUMNS if column not in table.colnames]
     if missing or len(table) == 0:

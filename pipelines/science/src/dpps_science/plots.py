@@ -88,10 +88,7 @@ def flux_axes(spectrum: Spectrum) -> tuple[Any, Any]:
         (energy - points["e_min"])[seen].to_value("TeV"),
         (points["e_max"] - energy)[seen].to_value("TeV"),
     ]
-    error = [
-        _sed(energy, points["dnde_errn"])[seen],
-        _sed(energy, points["dnde_errp"])[seen],
-    ]
+    error = _sed(energy, points["dnde_err"])[seen]
     axes.errorbar(
         energy[seen].to_value("TeV"),
         _sed(energy, points["dnde"])[seen],
