@@ -39,7 +39,7 @@ def in_this_process(words: Sequence[str]) -> tuple[int, str]:
 
 
 #: In the reduced case one simulated population stands for another: simulations are the dear part.
-STAND_IN = {"gamma-diffuse": "gamma", "proton": "proton-training", "electron": "gamma"}
+STAND_IN = {"gamma-diffuse": "gamma", "proton": "proton-training", "electron": "proton-training"}
 
 
 class Runner:
@@ -55,7 +55,7 @@ class Runner:
             shutil.copyfile(self.work / "events" / f"{STAND_IN[name]}_0001.h5", output)
             return 0, ""
         if words[0] == "apply-models" and name == "electron":
-            shutil.copyfile(self.work / "analysis_0001" / "gamma.dl2.h5", output)
+            shutil.copyfile(self.work / "analysis_0001" / "proton.dl2.h5", output)
             return 0, ""
         return in_this_process(words)
 
