@@ -119,7 +119,10 @@ def cuts_of(night: Night, block: Block, events: Recorded) -> list[str]:
             "have their core in the outer tenth of that radius"
         )
     lost = int(events.triggered.sum()) - len(events.events)
-    told.append(f"dead time: {lost} of {int(events.triggered.sum())} triggers lost in {block.duration_s:g} s")
+    told.append(
+        f"dead time: {lost} of {int(events.triggered.sum())} triggers lost in {block.duration_s:g} s, at the "
+        "rate of what is thrown"
+    )
     return told
 
 
