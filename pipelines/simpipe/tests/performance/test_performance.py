@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def events(number: int = 4000, seed: int = 1) -> Events:
         error_deg=0.1 * np.sqrt(-2.0 * np.log(random.uniform(size=number))),
         offset_deg=np.zeros(number),
         gammaness=np.ones(number),
+        multiplicity=np.full(number, 3),
         is_valid=np.ones(number, dtype=bool),
     )
 
@@ -166,15 +168,7 @@ def test_the_background_rate_is_flux_times_area() -> None:
         return 1e-5 * energy.to_value(u.TeV) ** -2.7 / (u.TeV * u.m**2 * u.s * u.sr)
 
     found = events()
-    same = Events(
-        thrown=found.thrown,
-        true_energy_tev=found.true_energy_tev,
-        energy_tev=found.true_energy_tev,
-        error_deg=found.error_deg,
-        offset_deg=found.offset_deg,
-        gammaness=found.gammaness,
-        is_valid=found.is_valid,
-    )
+    same = replace(found, energy_tev=found.true_energy_tev)
     curve = background_rate([(same, np.ones(4000, dtype=bool), spectrum)], EDGES)
     low, high = EDGES[:-1], EDGES[1:]
     integral = 1e-5 / 1.7 * (low**-1.7 - high**-1.7)

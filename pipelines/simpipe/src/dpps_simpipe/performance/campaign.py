@@ -1,6 +1,5 @@
 """What is simulated to measure the performance of an array: populations of showers, in batches."""
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -95,7 +94,7 @@ class Campaign:
     batches: int
     part: float = 1.0
     energy_min_tev: float = 0.0
-    energy_max_tev: float = math.inf
+    energy_max_tev: float = 300.0
     core_radius_m: float = 800.0
     array: str = "ctao-north-alpha"
     altitude_deg: float = 70.0

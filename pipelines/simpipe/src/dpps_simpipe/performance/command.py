@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -39,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", type=int, required=True, help="runs of each population")
     parser.add_argument("--part", type=float, default=1.0, help="showers of a batch; below 1: a reduced case")
     parser.add_argument("--energy-min", type=float, default=0.0, metavar="TEV", help="for reduced cases")
-    parser.add_argument("--energy-max", type=float, default=math.inf, metavar="TEV", help="for reduced cases")
+    parser.add_argument("--energy-max", type=float, default=300.0, metavar="TEV", help="for reduced cases")
     parser.add_argument("--core-radius", type=float, default=800.0, metavar="M")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -92,13 +91,14 @@ def measure(
     products = run_chain(campaign, work, steps)
     curves, counts = _curves(campaign, products, reference)
     official = {str(name): str(value) for name, value in reference.meta.items()}
-    attribution = "; ".join(f"{name}: {value}" for name, value in official.items() if name != "changes")
+    named = ("authors", "title", "year", "doi", "licence")
+    attribution = "reference: " + ", ".join(official[name] for name in named if name in official)
     summary: dict[str, object] = {
         **campaign.settings(),
         "batches": campaign.batches,
         "events": counts,
         "response": "accepted" if products.response is not None else "refused",
-        "refusal": products.refusal,
+        "refusal": products.refusal.replace(f"{work}/", ""),
         "reference": official,
     }
     meta = {"seed": campaign.seed, "batches": campaign.batches, "attribution": attribution}
@@ -118,7 +118,7 @@ def _curves(
     """Compute our curves in the bins of the reference, and count events."""
     import numpy as np
 
-    from dpps_simpipe.performance.curves import background_rate, effective_area, resolution_curves
+    from dpps_simpipe.performance.curves import MANY, background_rate, effective_area, resolution_curves
     from dpps_simpipe.performance.events import read_events, select
 
     edges = np.append(reference["energy_min"].to_value("TeV"), reference["energy_max"].to_value("TeV")[-1])
@@ -133,6 +133,11 @@ def _curves(
             [(events[name], passed[name], spectrum) for name, spectrum in _spectra().items()], edges
         ),
     }
+    many = passed["gamma"] & (gammas.multiplicity >= MANY)
+    random = np.random.default_rng(campaign.seed)
+    curves["effective_area_many"] = effective_area(gammas, many, edges)
+    for name, curve in resolution_curves(gammas, many, edges, random).items():
+        curves[f"{name}_many"] = curve
     counts = {name: len(one.energy_tev) for name, one in events.items()}
     counts |= {f"{name}, selected": int(one.sum()) for name, one in passed.items()}
     return curves, counts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dpps_simpipe.compiled import FloatArray
 from dpps_simpipe.performance.events import Events
 
-__all__ = ["CENTRAL_DEG", "Curve", "background_rate", "effective_area", "resolution_curves"]
+__all__ = ["CENTRAL_DEG", "MANY", "Curve", "background_rate", "effective_area", "resolution_curves"]
 
 #: Samples of the bootstrap.
 _SAMPLES = 200
@@ -21,6 +21,8 @@ _SAMPLES = 200
 _EVENTS_MIN = 10
 #: Background is counted at reconstructed offsets below this.
 CENTRAL_DEG = 1.0
+#: Curves are made again for events with as many telescopes: the official selection asks for more than two.
+MANY = 4
 
 type Statistic = Callable[[FloatArray], FloatArray]
 

@@ -83,6 +83,8 @@ class Events:
         Angle between the reconstructed direction and the pointing in degrees.
     gammaness : array
         Score, 1 is most like a gamma.
+    multiplicity : array of int
+        Telescopes that the direction rests on.
     is_valid : array of bool
         Whether direction, energy and gammaness could be reconstructed.
     """
@@ -93,6 +95,7 @@ class Events:
     error_deg: FloatArray
     offset_deg: FloatArray
     gammaness: FloatArray
+    multiplicity: NDArray[np.int64]
     is_valid: NDArray[np.bool_]
 
 
@@ -170,6 +173,7 @@ def read_events(path: Path) -> Events:
         error_deg=_separation_deg(alt, az, angles["true_alt"], angles["true_az"]),
         offset_deg=_separation_deg(alt, az, np.full_like(alt, pointing[0]), np.full_like(az, pointing[1])),
         gammaness=np.asarray(table[f"{_GAMMANESS}_prediction"]),
+        multiplicity=np.asarray(table[f"{_DIRECTION}_telescopes"]).sum(axis=1),
         is_valid=np.logical_and.reduce(valid),
     )
 

@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from dpps.domain.errors import DamagedFile
-from dpps_simpipe.performance.curves import Curve
+from dpps_simpipe.performance.curves import MANY, Curve
 
 __all__ = ["draw", "performance_table", "read_reference", "text"]
 
@@ -68,7 +68,8 @@ def performance_table(curves: Mapping[str, Curve], reference: QTable, meta: Mapp
     Parameters
     ----------
     curves : mapping of str to Curve
-        Ours, in the bins of the reference; names of `_CURVES` and ``triggered_area`` (m²).
+        Ours, in the bins of the reference; names of `_CURVES`, those with ``_many`` of events with many
+        telescopes, and ``triggered_area`` (m²).
     reference : QTable
         See `read_reference`.
     meta : mapping
@@ -89,6 +90,9 @@ def performance_table(curves: Mapping[str, Curve], reference: QTable, meta: Mapp
         table[f"{name}_error"] = curve.error * unit
         table[f"{name}_events"] = curve.events
         table[f"{name}_reference"] = u.Quantity(reference[name], unit)
+        if (many := curves.get(f"{name}_many")) is not None:
+            table[f"{name}_many"] = many.value * unit
+            table[f"{name}_many_error"] = many.error * unit
     for name in table.colnames:
         if not name.endswith("_events"):
             table[name].info.format = ".4g"
@@ -98,7 +102,8 @@ def performance_table(curves: Mapping[str, Curve], reference: QTable, meta: Mapp
 
 def _pair(row: Any, name: str, digits: int = 3) -> str:
     ours, error, official = (
-        float(u.Quantity(row[column]).value) for column in (name, f"{name}_error", f"{name}_reference")
+        float(u.Quantity(row[column]).value)
+        for column in (name, f"{name}_error", f"{name.removesuffix('_many')}_reference")
     )
     if math.isnan(ours):
         return f"{'—':>20} {official:>9.{digits}g}"
@@ -118,8 +123,9 @@ def text(table: QTable) -> str:
     str
         Lines.
     """
-    names = list(_CURVES)
-    heads = ["area m2", "psf68 deg", "bias", "resolution", "background s-1 sr-1"]
+    names = ["effective_area", "angular_resolution", "angular_resolution_many", "energy_bias"]
+    names += ["energy_resolution", "background_rate"]
+    heads = ["area m2", "psf68 deg", f"psf68, >= {MANY} tels", "bias", "resolution", "background"]
     lines = [f"{'energy / TeV':>15}" + "".join(f" {f'{head}: ours, prod5':>30}" for head in heads)]
     for row in table:
         low, high = row["energy_min"].to_value(u.TeV), row["energy_max"].to_value(u.TeV)
@@ -150,6 +156,10 @@ def draw(table: QTable, path: Path) -> None:
         )
         panel.plot(energy, official, "k-", lw=1.2, label="prod5, 50 h cuts")
         panel.errorbar(energy, value, yerr=error, fmt="o", ms=4, color="C0", label="dpps-simpipe")
+        if f"{name}_many" in table.colnames:
+            value, error = (u.Quantity(table[f"{name}_many{part}"]).value for part in ("", "_error"))
+            many = f"dpps-simpipe, {MANY} telescopes or more"
+            panel.errorbar(energy, value, yerr=error, fmt="^", ms=4, color="C2", label=many)
         panel.set(xscale="log", xlabel="energy / TeV", ylabel=label)
         if name != "energy_bias":
             panel.set_yscale("log")
@@ -162,18 +172,19 @@ def draw(table: QTable, path: Path) -> None:
     area.legend(fontsize=8)
     _draw_ratio(panels[5], energy, table)
     figure.suptitle(str(table.meta.get("title", "")), fontsize=10)
-    figure.supxlabel(str(table.meta.get("attribution", "")), fontsize=7)
+    figure.supxlabel(str(table.meta.get("attribution", "")), fontsize=6)
     figure.savefig(path, dpi=110)
 
 
 def _draw_ratio(panel: Any, energy: Any, table: QTable) -> None:
     """Draw ours over the official curves."""
-    for name in ("effective_area", "angular_resolution", "energy_resolution"):
-        official = u.Quantity(table[f"{name}_reference"]).value
+    for name in ("effective_area", "angular_resolution_many", "energy_resolution"):
+        official = u.Quantity(table[f"{name.removesuffix('_many')}_reference"]).value
         ratio = u.Quantity(table[name]).value / official
+        label = name.removesuffix("_many").replace("_", " ")
         panel.errorbar(
             energy, ratio, yerr=u.Quantity(table[f"{name}_error"]).value / official, fmt="o-", ms=3,
-            lw=0.8, label=name.replace("_", " "),
+            lw=0.8, label=f"{label}, {MANY} telescopes" if name.endswith("_many") else label,
         )  # fmt: skip
     panel.axhline(1.0, color="k", lw=0.8)
     panel.set(xscale="log", xlabel="energy / TeV", ylabel="ours / prod5", ylim=(0, 3))
