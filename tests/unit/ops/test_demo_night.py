@@ -76,12 +76,10 @@ def test_a_program_that_fails_or_is_missing_is_named(programs: Path) -> None:
     with pytest.raises(DppsError, match="simulating failed: no room"):
         watch_program("broken", what="simulating", tell=told.append)
     assert told == ["first", "no room"]
-    for call in (
-        lambda: run_program("nowhere", what="drawing"),
-        lambda: watch_program("nowhere", what="simulating", tell=told.append),
-    ):
-        with pytest.raises(Unavailable, match="nowhere is not installed"):
-            call()
+    with pytest.raises(Unavailable, match="nowhere is not installed"):
+        run_program("nowhere", what="drawing")
+    with pytest.raises(Unavailable, match="nowhere is not installed"):
+        watch_program("nowhere", what="simulating", tell=told.append)
 
 
 def test_the_page_shows_pulls_and_says_that_the_background_is_thinned() -> None:
