@@ -80,6 +80,8 @@ def _sed(energy: Any, flux: Any) -> Any:
 
 def flux_axes(spectrum: Spectrum) -> tuple[Any, Any]:
     """Begin a picture of a spectrum with its flux points; upper limits where nothing is seen."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
     figure, axes = _figure(7.0, 4.6)
     points = spectrum.points
     energy = points["e_ref"]
@@ -118,6 +120,9 @@ def flux_axes(spectrum: Spectrum) -> tuple[Any, Any]:
         ylabel="E² dN/dE / (erg cm⁻² s⁻¹)",
         title=_title(spectrum.meta),
     )
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     return figure, axes
 

@@ -105,6 +105,8 @@ def plot_comparison(file: ResponseFile, path: Path, title: str) -> None:
         for table, style, said in ((theirs, "-", "prod5, 4 LST and 9 MST"), (ours, "o", title or "response")):
             values = np.asarray(table[name], dtype=float)
             axes.plot(energies, np.where(values > 0.0, values, np.nan), style, ms=5, label=said)
+        if not (np.asarray(ours[name], dtype=float) > 0.0).any():
+            axes.text(0.5, 0.9, "no event of ours: too few simulated", transform=axes.transAxes, ha="center")
         if limits.energy_min_tev is not None and limits.energy_max_tev is not None:
             axes.axvspan(limits.energy_min_tev, limits.energy_max_tev, color="0.5", alpha=0.12, lw=0)
         axes.set(xscale="log", xlabel="Energy / TeV", ylabel=label)
