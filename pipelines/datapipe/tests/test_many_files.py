@@ -56,6 +56,7 @@ def test_products_equal_those_of_the_stock_tool(streams: list[Path], products: P
     assert assert_equal_tables(alone, together) > 5
     (record,) = json.loads(Path(f"{together}.provenance.log").read_text(encoding="utf-8"))
     assert [Path(entry["url"]).name for entry in record["output"]] == [together.name]
+    assert "ctapipe" in {package["name"] for package in record["system"]["python"]["packages"]}
 
 
 def test_bad_file_does_not_stop_the_others(

@@ -9,7 +9,8 @@ file gets the product, the provenance record and the checks that it gets alone.
 import json
 import multiprocessing
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -83,6 +84,23 @@ def _load_libraries() -> None:
     import dpps_datapipe.steps.run  # noqa: F401
 
 
+@contextmanager
+def _packages_listed_once() -> Iterator[None]:
+    """Have the records of all files name the same list of installed packages.
+
+    ctapipe lists them anew for each run; that takes about a second, which is half of a small file.
+    """
+    from ctapipe.core import provenance
+
+    list_packages = provenance._get_python_packages
+    packages = list_packages()
+    provenance._get_python_packages = lambda: packages
+    try:
+        yield
+    finally:
+        provenance._get_python_packages = list_packages
+
+
 def process_files(
     paths: Sequence[Path], folder: Path, *, level: str, arguments: Sequence[str], jobs: int = 1
 ) -> list[FileResult]:
@@ -117,10 +135,11 @@ def process_files(
     folder.mkdir(parents=True, exist_ok=True)
     _load_libraries()
     work = partial(_process_one, list(arguments))
-    if jobs == 1:
-        return [work(pair) for pair in pairs]
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        return pool.map(work, pairs, chunksize=1)
+    with _packages_listed_once():
+        if jobs == 1:
+            return [work(pair) for pair in pairs]
+        with multiprocessing.get_context("fork").Pool(jobs) as pool:
+            return pool.map(work, pairs, chunksize=1)
 
 
 def _error(failed: Sequence[FileResult], number: int) -> StepError:
