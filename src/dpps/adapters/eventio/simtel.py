@@ -40,6 +40,7 @@ class _Run:
     showers: int = 0
     events: int = 0
     closed: bool = False
+    """Whether the last object is the histograms."""
     end: int = 0
     """Number of the byte, uncompressed, behind the last object."""
 
@@ -131,19 +132,25 @@ def _take(run: _Run, item: Any) -> None:
     elif isinstance(item, simtel.MCShower):
         run.showers += 1
         run.primaries.add(int(item.parse()["primary_id"]))
-    else:
-        run.events += isinstance(item, simtel.ArrayEvent)
-        run.closed = run.closed or isinstance(item, Histograms)
+    run.events += isinstance(item, simtel.ArrayEvent)
+    run.closed = isinstance(item, Histograms)
 
 
 def _check_complete(path: Path, run: _Run) -> None:
     if not run.header or not run.simulation:
         raise _damaged(path, "it has no run header: it is no sim_telarray output")
-    # Output of sim_telarray ends with its histograms; that of tools that select events may not, so that
-    # their absence alone proves nothing.
-    if not run.closed and 0 < run.showers < int(run.simulation["n_showers"]):
+    if run.closed:
+        return
+    # What sim_telarray writes ends with its histograms, calibration runs and runs that triggered nothing
+    # included. Tools that extract calibration events from it write headers and events, no showers, no end.
+    if run.showers > 0:
         announced = int(run.simulation["n_showers"])
-        raise _damaged(path, f"it holds {run.showers} of {announced} showers and no end: the file was cut")
+        raise _damaged(
+            path,
+            f"it holds {run.showers} of {announced} showers and no histograms as its end: the file was cut",
+        )
+    if run.events == 0:
+        raise _damaged(path, "nothing follows its headers, not even histograms as its end: the file was cut")
 
 
 def _metadata(run: _Run, content: FileContent) -> dict[str, MetadataValue]:

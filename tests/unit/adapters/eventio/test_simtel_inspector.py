@@ -39,17 +39,56 @@ def test_a_file_without_triggered_showers_is_calibration(tmp_path: Path) -> None
     assert "instance__particle_pdgid" not in told
 
 
+@pytest.mark.parametrize("suffix", [".simtel.gz", ".simtel.zst"])
+def test_a_compressed_file_cut_anywhere_is_refused(tmp_path: Path, suffix: str) -> None:
+    whole = make_simtel(tmp_path / f"whole{suffix}").read_bytes()
+    for length in range(0, len(whole), 7):
+        _refuse_cut(tmp_path / f"cut{suffix}", whole[:length])
+
+
+@pytest.mark.parametrize(("showers", "events"), [(0, 0), (3, 0), (3, 2)])
+def test_a_file_cut_at_any_byte_is_refused(tmp_path: Path, showers: int, events: int) -> None:
+    # Cut between two objects too: what is left is well formed, and lacks only what ends a run.
+    whole = make_simtel(tmp_path / "whole.simtel", showers=showers, events=events)
+    content = whole.read_bytes()
+    assert SimtelInspector().inspect(whole).content.size_bytes == len(content)
+    for length in range(len(content)):
+        _refuse_cut(tmp_path / "cut.simtel", content[:length])
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_file_cut_anywhere_is_refused(tmp_path: Path, suffix: str) -> None:
-    whole = make_simtel(tmp_path / f"whole{suffix}", closed=False).read_bytes()
-    path = tmp_path / f"cut{suffix}"
-    # An uncompressed file that is cut between two events of its last shower cannot be told from a whole
-    # one without histograms: nothing in the format counts events.
-    last = len(whole) - 2 * (16 + 64) if suffix == ".simtel" else len(whole)
-    for length in range(0, last, 7):
-        path.write_bytes(whole[:length])
-        with pytest.raises(DamagedFile, match="cut"):
-            SimtelInspector().inspect(path)
+def test_a_run_without_its_end_is_refused_however_it_is_compressed(tmp_path: Path, suffix: str) -> None:
+    path = make_simtel(tmp_path / f"x{suffix}", closed=False)
+    with pytest.raises(DamagedFile, match="3 of 3 showers and no histograms"):
+        SimtelInspector().inspect(path)
+
+
+def test_objects_behind_the_histograms_are_a_further_run_that_was_cut(tmp_path: Path) -> None:
+    path = make_simtel(tmp_path / "x.simtel")
+    path.write_bytes(path.read_bytes() + make_simtel(tmp_path / "y.simtel", closed=False).read_bytes())
+    with pytest.raises(DamagedFile, match="no histograms"):
+        SimtelInspector().inspect(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_extracted_calibration_events_have_neither_showers_nor_histograms(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = make_simtel(tmp_path / f"x{suffix}", showers=0, events=5, closed=False)
+    told = SimtelInspector().inspect(path).metadata
+    assert (told["data__type"], told["dpps__events"]) == ("CalibrationSim", 5)
+
+
+def test_headers_alone_are_no_run(tmp_path: Path) -> None:
+    path = make_simtel(tmp_path / "x.simtel", showers=0, events=0, closed=False)
+    with pytest.raises(DamagedFile, match="nothing follows its headers"):
+        SimtelInspector().inspect(path)
+
+
+def _refuse_cut(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(DamagedFile):
+        SimtelInspector().inspect(path)
 
 
 @pytest.mark.parametrize("suffix", [".simtel.gz", ".simtel.zst"])
