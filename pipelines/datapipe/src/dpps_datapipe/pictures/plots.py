@@ -22,6 +22,9 @@ _COLUMNS = 4
 _DOTS_PER_INCH = 130
 _TRUE_COLOUR = "#e4572e"
 _RECONSTRUCTED_COLOUR = "#2e86ab"
+#: Part of the events that axes of residuals reach.
+_SHOWN_SHARE = 0.95
+_LEAST_REACH_DEG = 0.01
 _FEW_EVENTS = 60
 
 
@@ -177,7 +180,10 @@ def _draw_residuals(axes: Any, events: Sequence[ReconstructedEvent]) -> None:
     horizontal, vertical = np.array(places).T
     axes.plot(horizontal, vertical, ".", color=_RECONSTRUCTED_COLOUR, markersize=4, alpha=0.6)
     axes.plot(0, 0, "+", color=_TRUE_COLOUR, markersize=14)
-    axes.set_aspect("equal", adjustable="datalim")
+    distances = np.hypot(horizontal, vertical)
+    reach = max(_LEAST_REACH_DEG, float(np.quantile(distances, _SHOWN_SHARE)))
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), title=f"the nearest {_SHOWN_SHARE:.0%}")
+    axes.set_aspect("equal")
     axes.grid(alpha=0.25)
     axes.set_xlabel("longitude from the true direction / deg")
     axes.set_ylabel("latitude from the true direction / deg")
@@ -197,7 +203,8 @@ def _draw_offsets(axes: Any, offsets: Sequence[float]) -> None:
     median = float(np.median(ordered))
     axes.axvline(median, color=_TRUE_COLOUR, linestyle="--", label=f"median {median:.3f}°")
     axes.set_ylim(0, 1.03)
-    axes.set_xlim(left=0)
+    # A few events go far astray: with them on the axis the others could not be seen.
+    axes.set_xlim(0, max(_LEAST_REACH_DEG, 1.3 * float(np.quantile(ordered, _SHOWN_SHARE))))
     axes.set_xlabel("angle between reconstructed and true direction / deg")
     axes.set_ylabel("share of reconstructed events")
     axes.grid(alpha=0.25)
