@@ -79,6 +79,9 @@ def test_telescopes_that_are_not_the_observatorys(name: str) -> None:
         ({"colour": "red"}, "unknown or missing key colour"),
         ({"dpps_instrument_model": 2}, "is no instrument model"),
         ({"arrays": {"a": {"site": "North"}}}, "array a"),
+        ({"arrays": ["ctao-north-lst"]}, "arrays is no mapping"),
+        ({"sources": {"prod6": 7}}, "is no mapping to texts"),
+        ({"origins": {"LSTN-design": ["prod6"]}}, "is no mapping to texts"),
     ],
 )
 def test_wrong_heads_are_refused(own: Path, changes: dict[str, object], words: str) -> None:
@@ -92,7 +95,12 @@ def test_wrong_heads_are_refused(own: Path, changes: dict[str, object], words: s
 def test_missing_and_damaged_models_are_refused(own: Path) -> None:
     with pytest.raises(NotFound, match=r"there is no instrument model 0\.0\.1"):
         load_model("0.0.1")
-    (own / "files/LSTN-design/LSTCam.camgeom.fits.gz").unlink()
+    table = own / "files/LSTN-design/LSTCam.camgeom.fits.gz"
+    table.rename(own.parent / table.name)
+    table.symlink_to(own.parent / table.name)
+    with pytest.raises(NotFound, match=r"LSTCam\.camgeom"):
+        load_model(own)
+    table.unlink()
     with pytest.raises(NotFound, match=r"LSTCam\.camgeom"):
         load_model(own)
     (own / "model.yaml").write_text("{")

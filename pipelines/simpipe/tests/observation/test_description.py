@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 from dpps_simpipe.calibration_runs.description import load_calibration_run
 from dpps_simpipe.command import main
+from dpps_simpipe.observation.observing import observe
 from dpps_simpipe.observation.reading import load_night
 from dpps_simpipe.observation.spectra import LITERATURE, EnergySampler, LogParabola, PowerLaw
+from dpps_simpipe.simulation.description import load_run
 
 from dpps.domain.errors import DamagedFile, InvalidInput, NotFound
 
 from .conftest import CALIBRATION, NIGHT, Write
+
+#: Unfolds to 10^8 values.
+_BOMB = "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]"
+    for before, name in zip("abcdefg", "bcdefgh", strict=True)
+)
 
 
 def test_a_night_is_read(write: Write) -> None:
@@ -78,6 +86,15 @@ def test_spectra_are_drawn_as_they_are() -> None:
         ("blocks.0.pointing", {"ra": "83 deg", "dec": "22 deg"}, "give one of the two"),
         ("blocks", [], "names no block"),
         ("target.dec", "95 deg", "target.dec"),
+        ("target.name", "Crab\nSIMPLE", "in one line"),
+        ("source.spectrum.amplitude", "1e300 cm-2 s-1 TeV-1", "amplitude must be above 0 and at most"),
+        ("source.spectrum.index", 1e6, "index must be between"),
+        ("source.spectrum.reference", "1 eV", "reference must be between"),
+        ("source.ra", "263.6 deg", "source.dec is missing"),
+        ("background.fraction", 10**400, "fraction must be a finite number"),
+        ("background.fraction", float("nan"), "fraction must be a finite number"),
+        ("blocks.0.start", "9999-12-31T23:59:59Z", "must be in the years"),
+        ("blocks.0.start", "0001-01-01T00:00:00+14:00", "must be in the years"),
         ("dpps_observation", 2, "dpps_observation must be 1"),
     ],
 )
@@ -86,6 +103,58 @@ def test_bad_nights_are_refused_by_key(write: Write, key: str, value: object, wo
         load_night(write(NIGHT, **{key.replace(".", "__"): value}))
     assert "Correct" in refusal.value.next_step
     assert refusal.value.code == "simpipe.observation-invalid"
+
+
+def test_a_source_far_from_the_pointing_is_refused(write: Write) -> None:
+    here = write(NIGHT, source__ra="83.6331 deg", source__dec="12.6 deg")
+    assert load_night(here).source is not None
+    # The wobble is to the East, with the right ascension across 0.
+    place = {"pointing": {"ra": "359.9 deg", "dec": "0 deg"}, **NIGHT["blocks"][0]}
+    del place["wobble"]
+    near = write(NIGHT, source__ra="0.2 deg", source__dec="0 deg", blocks=[place])
+    night = load_night(near)
+    assert night.source is not None
+    assert night.source.direction is not None
+    assert night.source.direction.apart_deg(night.blocks[0].pointing) == pytest.approx(0.3, abs=1e-9)
+    with pytest.raises(InvalidInput, match=r"source is 10\.\d deg from the pointing of obs_id 2000000456"):
+        load_night(write(NIGHT, source__ra="83.6331 deg", source__dec="11.5 deg"))
+
+
+def test_more_than_can_be_simulated_is_refused(write: Write) -> None:
+    with pytest.raises(InvalidInput, match=r"background\.primaries\.proton gives .* at most 1e\+08"):
+        load_night(write(NIGHT, background__fraction=1.0, blocks__0__duration="4 h", **_BROAD))
+
+
+_BROAD = {
+    "background__view_cone": "10 deg",
+    "background__primaries__proton": {"energy_min": "10 GeV", "energy_max": "10 TeV", "core_radius": "2 km"},
+}
+
+
+def test_nights_without_known_orientation_of_the_earth_are_refused(write: Write, tmp_path: Path) -> None:
+    path = write(NIGHT, blocks__0__start="2099-01-15T22:00:00Z")
+    with pytest.raises(InvalidInput, match="no orientation of the Earth is known for 2099-01-15"):
+        observe(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("start: 2026-02-30T22:00:00Z", "day is out of range"),
+        ("seed: " + "9" * 5000, "digits"),
+        ("seed: !!timestamp now", "cannot be read"),
+        ("a: " + "[" * 2000, "too deeply"),
+        ("a: &a [*a]", "unfolds to more than"),
+        ("a: &a [1,1,1,1,1,1,1,1,1,1]\n" + _BOMB, "unfolds to more than"),
+        ("#" * 1_000_001, "larger than"),
+    ],
+)
+def test_documents_that_are_made_to_break_readers_are_refused(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "hostile.yaml"
+    path.write_text(text, encoding="utf-8")
+    for read in (load_night, load_calibration_run, load_run):
+        with pytest.raises(DamagedFile, match=word):
+            read(path)
 
 
 def test_bad_files_are_refused(tmp_path: Path) -> None:
@@ -123,6 +192,21 @@ def test_a_plan_simulates_nothing(write: Write, tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "out").exists()
 
 
+_MUONS = {
+    "energy_min": "10 GeV",
+    "energy_max": "1 TeV",
+    "index": 2.0,
+    "impact_max": "10 m",
+    "view_cone": "1 deg",
+    "throughput": 1.0,
+}
+_STARS = {
+    "pointing": {"ra": "83 deg", "dec": "22 deg"},
+    "pointing_offset": {"altitude": "400 deg", "azimuth": "0 deg"},
+    "list": [],
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
@@ -135,6 +219,11 @@ def test_a_plan_simulates_nothing(write: Write, tmp_path: Path, capsys: pytest.C
         ({"pixels": {"gain_spread": 3.0}}, "pixels.gain_spread"),
         ({"flat_field": {"light": 75}}, "flat_field is not a known key"),
         ({"kind": "muon", "muon": {"energy_min": "1 GeV"}}, "muon.energy_max is missing"),
+        ({"kind": "muon", "muon": {**_MUONS, "index": 1e6}}, "muon.index must be between"),
+        ({"kind": "muon", "muon": {**_MUONS, "energy_max": "1 PeV"}}, "muon.energy_max must be at most"),
+        ({"kind": "stars", "stars": _STARS}, "stars.pointing_offset.altitude and azimuth must be at most"),
+        ({"rate": "1e-9 Hz"}, "rate is too low"),
+        ({"start": "2150-01-01T00:00:00Z"}, "start must be in the years"),
     ],
 )
 def test_bad_calibration_runs_are_refused_by_key(write: Write, changes: dict[str, object], word: str) -> None:

@@ -10,8 +10,9 @@ from astropy.io import fits
 from astropy.table import QTable
 from ctapipe_io_zfits import ProtozfitsTelescopeEventSource
 from dpps_simpipe.command import main
-from dpps_simpipe.observation import thrown
+from dpps_simpipe.observation import observing, resuming, thrown
 from dpps_simpipe.observation.observing import observe
+from dpps_simpipe.observation.reading import load_night
 from protozfits import File
 from traitlets.config import Config
 
@@ -145,6 +146,50 @@ def test_an_interrupted_night_goes_on_and_gives_the_same(write: Write, tmp_path:
     for one, other in zip(cut["files"], whole["files"], strict=True):
         assert _rows(one) == _rows(other)
     assert Path(cut["truth"]).read_text() == Path(whole["truth"]).read_text()
+
+
+_SHORT = {"source__energy_min": "250 GeV", "background": None, "blocks__0__duration": "4 s"}
+
+
+def test_what_was_not_handed_over_is_handed_over_later(write: Write, tmp_path: Path) -> None:
+    path = write(NIGHT, **_SHORT)
+    (first,) = observe(path, tmp_path)["blocks"]
+    assert not list(tmp_path.rglob("*.trigger"))
+    # One stream is taken away before the others are told: it is neither made anew nor announced.
+    taken, *left = map(Path, first["files"])
+    taken.unlink()
+    (again,) = observe(path, tmp_path, hand_over=True)["blocks"]
+    assert sorted(map(str, tmp_path.rglob("*.trigger"))) == sorted(f"{one}.trigger" for one in left)
+    assert sorted(again["triggers"]) == sorted(f"{one}.trigger" for one in left)
+    assert not taken.exists()
+
+
+def test_a_night_that_was_killed_while_it_tidied_up_is_complete(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(NIGHT, **_SHORT)
+
+    def killed(folder: Path) -> None:
+        next(iter(sorted(folder.iterdir()))).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resuming.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            observe(path, tmp_path, hand_over=True)
+    (block,) = observe(path, tmp_path, hand_over=True)["blocks"]
+    assert all(Path(name).is_symlink() for name in block["triggers"])
+    assert not (tmp_path / ".unfinished").exists()
+
+
+def test_another_table_of_the_same_name_is_another_night(write: Write, tmp_path: Path) -> None:
+    night = load_night(write(NIGHT, atmosphere="air.dat"))
+    table = tmp_path / "air.dat"
+    table.write_text("one")
+    before = observing.fingerprint(night, "acada")
+    assert observing.fingerprint(night, "acada") == before
+    table.write_text("two")
+    assert observing.fingerprint(night, "acada") != before
 
 
 def test_an_empty_night_is_an_error(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

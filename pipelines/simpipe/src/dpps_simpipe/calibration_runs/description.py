@@ -10,6 +10,7 @@ from dpps_simpipe.instrument import load_array
 from dpps_simpipe.observation.description import Direction, refused
 from dpps_simpipe.observation.reading import load_document
 from dpps_simpipe.observation.sections import Section
+from dpps_simpipe.simulation.description import ENERGY_LIMITS
 
 __all__ = ["KINDS", "CalibrationRun", "FlatField", "Muons", "Pixels", "Star", "Stars", "load_calibration_run"]
 
@@ -17,6 +18,9 @@ __all__ = ["KINDS", "CalibrationRun", "FlatField", "Muons", "Pixels", "Star", "S
 KEYWORD, FORMAT = "dpps_calibration_run", 1
 KINDS = ("pedestal", "flat-field", "muon", "stars")
 _DOCUMENT = "calibration run"
+_LONGEST_SECONDS = 12 * 3600.0
+#: No pointing is so wrong.
+_GREATEST_OFFSET_DEG = 5.0
 _PER_NS = u.Unit("ns-1")
 
 
@@ -189,6 +193,11 @@ class CalibrationRun:
             ("start", self.start.microsecond == 0, "must be a whole second"),
             ("events", 1 <= self.events <= 1_000_000, "must be between 1 and 1000000"),
             ("rate", 0.0 < self.rate_hz <= 1e5, "must be above 0 and at most 100 kHz"),
+            (
+                "rate",
+                self.rate_hz * _LONGEST_SECONDS >= self.events,
+                f"is too low: the run would take longer than {_LONGEST_SECONDS / 3600:g} h",
+            ),
             ("night_sky", 0.0 <= self.night_sky <= 100.0, "must be between 0 and 100"),
             ("pointing.altitude", 30.0 <= self.altitude_deg <= 90.0, "must be between 30 and 90 deg"),
             ("telescopes", bool(self.tel_ids), "names no telescope"),
@@ -320,6 +329,8 @@ def _muons(section: Section) -> Muons:
     for key, fine, reason in (
         ("energy_min", muons.energy_min_tev >= 0.006, "must be at least 6 GeV"),
         ("energy_max", muons.energy_max_tev > muons.energy_min_tev, "must be above energy_min"),
+        ("energy_max", muons.energy_max_tev <= ENERGY_LIMITS[1], f"must be at most {ENERGY_LIMITS[1]:g} TeV"),
+        ("index", abs(muons.index) <= 10.0, "must be between -10 and 10"),
         ("impact_max", 0.0 < muons.impact_max_m <= 50.0, "must be above 0 and at most 50 m"),
         ("view_cone", 0.0 <= muons.view_cone_deg <= 5.0, "must be between 0 and 5 deg"),
         ("throughput", 0.0 < muons.throughput <= 1.5, "must be above 0 and at most 1.5"),
@@ -338,6 +349,8 @@ def _stars(section: Section) -> Stars:
     if section.has("pointing_offset"):
         offset = section.section("pointing_offset")
         altitude, azimuth = offset.quantity("altitude", u.deg), offset.quantity("azimuth", u.deg)
+        if max(abs(altitude), abs(azimuth)) > _GREATEST_OFFSET_DEG:
+            raise offset.refused("altitude", f"and azimuth must be at most {_GREATEST_OFFSET_DEG:g} deg")
         offset.end()
     stars = []
     for one in section.sections("list"):

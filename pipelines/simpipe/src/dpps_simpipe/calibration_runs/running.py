@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from dpps_simpipe.instrument import Array, load_array
 from dpps_simpipe.observation.blocks import LEAST_ALTITUDE_DEG
 from dpps_simpipe.observation.cameras import ORIGIN
 from dpps_simpipe.observation.products import SITES, write_json, write_table
-from dpps_simpipe.observation.resuming import claim
+from dpps_simpipe.observation.resuming import claim, release, sweep
 from dpps_simpipe.observation.sky import Horizon
 from dpps_simpipe.streams import (
     Layout,
@@ -261,7 +260,8 @@ def take(
     parts = output / ".unfinished" / f"OBSID{run.obs_id:019d}"
     files = [_stream_path(run, layout, tel_id) for tel_id in run.tel_ids]
     if manifest.is_file() and not parts.exists():
-        return _finished(manifest, fingerprint, output)
+        sweep(parts)
+        return _handed_over(_finished(manifest, fingerprint, output), hand_over=hand_over)
     claim(parts, fingerprint, files)
     tell = progress or (lambda _done, _total: None)
     jobs = [(run, layout, tel_id) for tel_id in run.tel_ids]
@@ -283,13 +283,19 @@ def take(
             "software": f"dpps-simpipe {__version__}",
         },
     )
+    # Before anybody is told: once taken away, streams must not look as if they were missing.
+    release(parts)
+    return _handed_over(_finished(manifest, fingerprint, output), hand_over=hand_over)
+
+
+def _handed_over(manifest: dict[str, Any], *, hand_over: bool) -> dict[str, object]:
+    """Put the trigger links, if asked for, beside streams that nobody has taken away yet."""
     if hand_over:
-        link_triggers(files)
-    shutil.rmtree(parts)
-    return _finished(manifest, fingerprint, output)
+        link_triggers([Path(name) for name in manifest["files"] if Path(name).is_file()])
+    return manifest
 
 
-def _finished(path: Path, fingerprint: str, output: Path) -> dict[str, object]:
+def _finished(path: Path, fingerprint: str, output: Path) -> dict[str, Any]:
     """Give the manifest of a run that is complete.
 
     Raises

@@ -10,9 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dpps.domain.errors import DamagedFile, InvalidInput, NotFound
+from dpps_simpipe.documents import UnreadableDocument, read_yaml
 from dpps_simpipe.instrument.parameters import Parameter, file_names, parse_parameter, read_documents
 
 __all__ = [
@@ -277,8 +276,8 @@ def _wrong(path: Path, reason: str) -> InvalidInput:
 
 def _head(path: Path) -> Mapping[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = read_yaml(path)
+    except UnreadableDocument as error:
         raise DamagedFile(
             f"{path} is no YAML: {error}", code="simpipe.model-unreadable", path=path
         ) from error
@@ -295,6 +294,14 @@ def _head(path: Path) -> Mapping[str, Any]:
             raise _wrong(path, f"{key} is {value!r}, not a day like {datetime.now(tz=UTC).date()}")
     if document["valid_until"] is not None and document["valid_until"] < document["valid_from"]:
         raise _wrong(path, "valid_until is before valid_from")
+    for key in ("sources", "arrays", "origins"):
+        if not isinstance(document[key], Mapping):
+            raise _wrong(path, f"{key} is no mapping")
+    named = [document["sources"], *document["origins"].values()]
+    if not all(
+        isinstance(one, Mapping) and all(isinstance(word, str) for word in one.values()) for one in named
+    ):
+        raise _wrong(path, "sources, or origins of an instrument, is no mapping to texts")
     return document
 
 
@@ -356,8 +363,9 @@ def read_model(folder: Path, sha256: str = "") -> InstrumentModel:
                 raise _wrong(file, f"{'/'.join(key)} is there twice")
             parameters[key] = parameter
     for name in file_names(list(parameters.values())):
-        if not (folder / "files" / name).is_file():
-            raise NotFound(f"{folder / 'files' / name} is not there", code="simpipe.table-missing", file=name)
+        file = folder / "files" / name
+        if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
+            raise NotFound(f"{file} is not there", code="simpipe.table-missing", file=name)
     _check_origins(path, head, {instrument for instrument, _ in parameters})
     return InstrumentModel(
         version=str(head["version"]),

@@ -1,6 +1,5 @@
 """One observation block: slices made, put together, written as streams."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from dpps_simpipe.observation.products import (
     write_truth,
 )
 from dpps_simpipe.observation.recorded import Recorded, put_together
-from dpps_simpipe.observation.resuming import claim
+from dpps_simpipe.observation.resuming import claim, release
 from dpps_simpipe.observation.sky import Horizon, Track
 from dpps_simpipe.observation.slices import make_slice
 from dpps_simpipe.observation.thrown import n_slices
@@ -29,7 +28,6 @@ from dpps_simpipe.streams import (
     StreamBlock,
     StreamIdentity,
     Tracking,
-    link_triggers,
     write_subarray_stream,
     write_telescope_stream,
     write_trigger_stream,
@@ -202,7 +200,6 @@ def make_block(
     places: Places,
     *,
     workers: int,
-    hand_over: bool,
     tell: Callable[[int, int], None],
 ) -> dict[str, object]:
     """Make a block, or what is missing of it.
@@ -217,8 +214,6 @@ def make_block(
         Where the files go.
     workers : int
         Processes.
-    hand_over : bool
-        Whether to put a trigger link beside every stream, after all is complete.
     tell : callable
         Is told the number of finished slices and of all slices.
 
@@ -260,9 +255,8 @@ def make_block(
     write_notes(places.notes(block), night, block, array)
     manifest = _manifest(night, block, places, events, track, files)
     write_json(places.manifest(block), manifest)
-    if hand_over:
-        link_triggers(files)
-    shutil.rmtree(parts)
+    # Before anybody is told: once taken away, streams must not look as if they were missing.
+    release(parts)
     return manifest
 
 

@@ -15,6 +15,10 @@ _PER_CM2 = 1e4
 #: The clock of a stream counts quarters of nanoseconds in 64 bit; names of files have 19 digits.
 _GREATEST_IDENTIFIER = 10**18
 _LONGEST_BLOCK_SECONDS = 4 * 3600.0
+#: Showers of a block: more would be simulated for weeks.
+_MOST_SHOWERS = 1e8
+#: Sources farther from the pointing are outside of every camera.
+_FARTHEST_SOURCE_DEG = 10.0
 
 
 def refused(key: str, reason: str, document: str = "observation") -> InvalidInput:
@@ -60,6 +64,25 @@ class Direction:
 
     ra_deg: float
     dec_deg: float
+
+    def apart_deg(self, other: "Direction") -> float:
+        """Give the angle to another place (haversine formula).
+
+        Parameters
+        ----------
+        other : Direction
+            The other.
+
+        Returns
+        -------
+        float
+            In degrees.
+        """
+        dec, other_dec = math.radians(self.dec_deg), math.radians(other.dec_deg)
+        across = math.radians(self.ra_deg - other.ra_deg)
+        square = math.sin((dec - other_dec) / 2) ** 2
+        square += math.cos(dec) * math.cos(other_dec) * math.sin(across / 2) ** 2
+        return 2.0 * math.degrees(math.asin(math.sqrt(min(square, 1.0))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +321,29 @@ class Night:
                 "source",
                 self.source is not None or self.background is not None,
                 "and background are both missing: nothing to simulate",
+            ),
+        )
+        for block in self.blocks:
+            self._check_block(block)
+
+    def _check_block(self, block: Block) -> None:
+        """Refuse a block in which nothing of the source is seen, or too much is thrown."""
+        expected = {one.key: self.rate_hz(one) * block.duration_s for one in self.populations}
+        most = max(expected, key=lambda key: expected[key])
+        direction = self.source.direction if self.source else None
+        apart = direction.apart_deg(block.pointing) if direction else 0.0
+        _check(
+            (
+                most,
+                sum(expected.values()) <= _MOST_SHOWERS,
+                f"gives {expected[most]:.3g} showers in obs_id {block.obs_id}; at most {_MOST_SHOWERS:g} are "
+                "simulated: take a lower flux or fraction, less energy range, area or time",
+            ),
+            (
+                "source",
+                apart <= _FARTHEST_SOURCE_DEG,
+                f"is {apart:.1f} deg from the pointing of obs_id {block.obs_id}; at most "
+                f"{_FARTHEST_SOURCE_DEG:g} deg",
             ),
         )
 

@@ -13,13 +13,15 @@ from dpps_simpipe.observation.blocks import Places, checked_track, make_block
 from dpps_simpipe.observation.description import Block, Night
 from dpps_simpipe.observation.products import spectrum_words
 from dpps_simpipe.observation.reading import load_night
+from dpps_simpipe.observation.resuming import sweep
 from dpps_simpipe.observation.thrown import n_slices
+from dpps_simpipe.streams import link_triggers
 
 __all__ = ["observe", "plan"]
 
 
-def _fingerprint(night: Night, scope: str) -> str:
-    """Identify what is made: the description with its instrument model, and the software."""
+def fingerprint(night: Night, scope: str) -> str:
+    """Identify what is made: description, instrument model, table of the atmosphere, software."""
     values = {
         "night": asdict(night),
         "spectra": [spectrum_words(one) for one in night.populations],
@@ -27,6 +29,8 @@ def _fingerprint(night: Night, scope: str) -> str:
         "model": load_array(night.array).model_sha256,
         "software": __version__,
     }
+    if Path(night.atmosphere).is_file():
+        values["atmosphere"] = hashlib.sha256(Path(night.atmosphere).read_bytes()).hexdigest()
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -77,6 +81,7 @@ def _finished(places: Places, block: Block) -> dict[str, object] | None:
     path = places.manifest(block)
     if not path.is_file() or places.unfinished(block).exists():
         return None
+    sweep(places.unfinished(block))
     manifest: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     if manifest["description_sha256"] != places.fingerprint:
         raise Conflict(
@@ -136,26 +141,29 @@ def observe(
             next_step="Give at least one worker.",
         )
     night, output = load_night(description), output.resolve()
-    places = Places(output=output, scope=scope, fingerprint=_fingerprint(night, scope))
+    places = Places(output=output, scope=scope, fingerprint=fingerprint(night, scope))
     array = load_array(night.array)
     for block in night.blocks:
         checked_track(block, array)  # before the first block is made
     blocks = []
     for block in night.blocks:
         tell = _teller(block, progress)
-        manifest = _finished(places, block) or make_block(
-            night, block, places, workers=workers, hand_over=hand_over, tell=tell
-        )
+        manifest = _finished(places, block) or make_block(night, block, places, workers=workers, tell=tell)
+        if hand_over:
+            link_triggers(_still_there(places, manifest))
         blocks.append(_with_paths(manifest, places, block, hand_over=hand_over))
-    unfinished = output / ".unfinished"
-    if unfinished.is_dir() and not any(unfinished.iterdir()):
-        unfinished.rmdir()
     files = [Path(str(path)) for one in blocks for path in _list(one["files"])]
     return {
         "output": str(output),
         "blocks": blocks,
         "bytes": sum(path.stat().st_size for path in files if path.is_file()),
     }
+
+
+def _still_there(places: Places, manifest: dict[str, object]) -> list[Path]:
+    """Give the streams of a complete block that nobody has taken away yet."""
+    paths = [places.output / str(name) for name in _list(manifest["files"])]
+    return [path for path in paths if path.is_file()]
 
 
 def _list(value: object) -> list[object]:
@@ -178,7 +186,7 @@ def _with_paths(
     return {
         **manifest,
         "files": files,
-        "triggers": [f"{name}.trigger" for name in files] if hand_over else [],
+        "triggers": [f"{path}.trigger" for path in _still_there(places, manifest)] if hand_over else [],
         "truth": str(places.truth(block)),
         "notes": str(places.notes(block)),
         "manifest": str(places.manifest(block)),

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import astropy.units as u
-import yaml
 
 from dpps.domain.errors import DamagedFile, NotFound
 from dpps_simpipe.atmosphere import BUILT_IN
+from dpps_simpipe.documents import UnreadableDocument, read_yaml
 from dpps_simpipe.observation.description import (
     Background,
     Block,
@@ -18,6 +18,7 @@ from dpps_simpipe.observation.description import (
 from dpps_simpipe.observation.sections import Section
 from dpps_simpipe.observation.sky import offset_by
 from dpps_simpipe.observation.spectra import LITERATURE, LogParabola, PowerLaw, Spectrum
+from dpps_simpipe.simulation.description import ENERGY_LIMITS
 
 __all__ = ["FORMAT", "KEYWORD", "load_document", "load_night"]
 
@@ -26,6 +27,8 @@ KEYWORD, FORMAT = "dpps_observation", 1
 
 _POINT_FLUX = u.Unit("cm-2 s-1 TeV-1")
 _DIFFUSE_FLUX = u.Unit("cm-2 s-1 TeV-1 sr-1")
+#: What no spectrum exceeds: within these limits and those of energies all fluxes are finite numbers.
+_GREATEST_FLUX, _GREATEST_INDEX, _GREATEST_CURVATURE = 1e6, 10.0, 2.0
 
 
 def load_night(path: Path) -> Night:
@@ -108,8 +111,8 @@ def load_document(path: Path, keyword: str, version: int, kind: str = "observati
             path=path,
         )
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = read_yaml(path)
+    except UnreadableDocument as error:
         raise DamagedFile(
             f"{kind} description {path} cannot be read: {error}",
             code="simpipe.description-unreadable",
@@ -129,17 +132,27 @@ def _atmosphere(name: str, description: Path) -> str:
     return name if not name or name in BUILT_IN else str(description.parent / name)
 
 
+def _index(section: Section, key: str, most: float = _GREATEST_INDEX) -> float:
+    value = section.number(key)
+    if abs(value) > most:
+        raise section.refused(key, f"must be between {-most:g} and {most:g}")
+    return value
+
+
 def _spectrum(section: Section, unit: u.UnitBase) -> Spectrum:
     kind = section.text("type")
     amplitude = section.quantity("amplitude", unit)
     reference = section.quantity("reference", u.TeV)
-    if amplitude <= 0.0 or reference <= 0.0:
-        raise section.refused("amplitude", "and reference must be positive")
+    if not 0.0 < amplitude <= _GREATEST_FLUX:
+        raise section.refused("amplitude", f"must be above 0 and at most {_GREATEST_FLUX:g} {unit}")
+    least, most = ENERGY_LIMITS
+    if not least <= reference <= most:
+        raise section.refused("reference", f"must be between {least * 1e3:g} GeV and {most:g} TeV")
     spectrum: Spectrum
     if kind == "power-law":
-        spectrum = PowerLaw(amplitude=amplitude, reference_tev=reference, index=section.number("index"))
+        spectrum = PowerLaw(amplitude=amplitude, reference_tev=reference, index=_index(section, "index"))
     elif kind == "log-parabola":
-        alpha, beta = section.number("alpha"), section.number("beta")
+        alpha, beta = _index(section, "alpha"), _index(section, "beta", _GREATEST_CURVATURE)
         spectrum = LogParabola(amplitude=amplitude, reference_tev=reference, alpha=alpha, beta=beta)
     else:
         raise section.refused("type", f"is {kind!r}: take power-law or log-parabola")

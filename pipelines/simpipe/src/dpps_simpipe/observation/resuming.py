@@ -1,11 +1,14 @@
 """Folders of unfinished work: who began it may go on, nobody else."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from dpps.domain.errors import Conflict
 
-__all__ = ["claim"]
+__all__ = ["claim", "release", "sweep"]
+
+_DONE = ".done"
 
 
 def claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> Path:
@@ -53,3 +56,31 @@ def claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> Path:
     unfinished.write_text(fingerprint, encoding="ascii")
     unfinished.replace(mark)
     return parts
+
+
+def release(parts: Path) -> None:
+    """Give up the folder of finished work: at once, however often the call is interrupted.
+
+    Parameters
+    ----------
+    parts : Path
+        The folder. Half removed it would look like work of somebody else.
+    """
+    sweep(parts)
+    parts.rename(parts.with_name(f"{parts.name}{_DONE}"))
+    sweep(parts)
+
+
+def sweep(parts: Path) -> None:
+    """Remove what an interrupted `release` left, and the folder above when it is empty.
+
+    Parameters
+    ----------
+    parts : Path
+        The folder, which is released already.
+    """
+    done = parts.with_name(f"{parts.name}{_DONE}")
+    if done.is_dir():
+        shutil.rmtree(done)
+    if parts.parent.is_dir() and not any(parts.parent.iterdir()):
+        parts.parent.rmdir()

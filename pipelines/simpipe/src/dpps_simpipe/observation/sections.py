@@ -12,6 +12,10 @@ from dpps_simpipe.observation.description import Direction, refused
 
 __all__ = ["Section"]
 
+_LONGEST_TEXT, _GREATEST_NUMBER = 500, 1e100
+#: Orientation of the Earth, leap seconds and names of files are not made for other times.
+_YEARS = range(2000, 2100)
+
 
 class Section:
     """A mapping of a description, read key by key.
@@ -95,6 +99,8 @@ class Section:
         value = self.take(key, default)
         if not isinstance(value, str) or (not value and default is None):
             raise self.refused(key, f"is {value!r}, not a text")
+        if len(value) > _LONGEST_TEXT or not value.isprintable():
+            raise self.refused(key, f"must be at most {_LONGEST_TEXT} characters in one line")
         return value
 
     def integer(self, key: str, default: int | None = None) -> int:
@@ -107,8 +113,10 @@ class Section:
     def number(self, key: str) -> float:
         """Take a number without unit."""
         value = self.take(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, int | float) or isinstance(value, bool):
             raise self.refused(key, f"is {value!r}, not a number")
+        if not abs(value) < _GREATEST_NUMBER:  # also for what is no number
+            raise self.refused(key, f"must be a finite number below {_GREATEST_NUMBER:g}")
         return float(value)
 
     def quantity(self, key: str, unit: u.UnitBase, default: str | None = None) -> float:
@@ -146,4 +154,6 @@ class Section:
             raise self.refused(key, f"is {value!r}, no time such as 2026-01-15T22:00:00Z")
         if value.tzinfo is None:
             raise self.refused(key, "has no time zone: write ...Z for UTC")
+        if value.year not in _YEARS:
+            raise self.refused(key, f"must be in the years {_YEARS[0]} to {_YEARS[-1]}")
         return value.astimezone(UTC)

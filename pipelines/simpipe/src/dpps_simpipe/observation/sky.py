@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import astropy.units as u
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = ["Horizon", "Track", "offset_by"]
 
 #: Between these times the rotation of the Earth is interpolated; the error is far below a milliarcsecond.
 _INTERPOLATION_SECONDS = 60.0
+_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 def offset_by(direction: Direction, *, angle_deg: float, offset_deg: float) -> Direction:
@@ -48,19 +49,25 @@ def offset_by(direction: Direction, *, angle_deg: float, offset_deg: float) -> D
 @contextmanager
 def _offline(start: datetime) -> Iterator[None]:
     """Use the Earth orientation that is installed with astropy, and fast transformations."""
-    try:
-        with (
-            iers.conf.set_temp("auto_download", False),
-            erfa_astrom.set(ErfaAstromInterpolator(_INTERPOLATION_SECONDS * u.s)),
-        ):
-            yield
-    except (iers.IERSRangeError, iers.IERSStaleWarning) as error:
+    with (
+        iers.conf.set_temp("auto_download", False),
+        erfa_astrom.set(ErfaAstromInterpolator(_INTERPOLATION_SECONDS * u.s)),
+    ):
+        _check_known(start)
+        yield
+
+
+def _check_known(start: datetime) -> None:
+    """Refuse times for which astropy would silently take UT1 for UTC and a mean pole."""
+    days = iers.earth_orientation_table.get()["MJD"].to_value(u.d)
+    day = (start - _MJD_ZERO) / timedelta(days=1)
+    if not days[0] <= day <= days[-1] - 1.0:
         raise InvalidInput(
             f"no orientation of the Earth is known for {start:%Y-%m-%d}",
             code="simpipe.earth-orientation-unknown",
-            next_step="Choose an earlier start, or install a newer astropy-iers-data.",
+            next_step="Choose another start, or install a newer astropy-iers-data.",
             start=start,
-        ) from error
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +169,8 @@ class Horizon:
         """
         if len(seconds) == 0:
             return np.zeros(0), np.zeros(0)
-        frame = AltAz(obstime=self.times(seconds), location=self.location)
         with _offline(self.start):
+            frame = AltAz(obstime=self.times(seconds), location=self.location)
             sky = SkyCoord(alt=altitude * u.rad, az=azimuth * u.rad, frame=frame).icrs
         return np.asarray(sky.ra.deg), np.asarray(sky.dec.deg)
 

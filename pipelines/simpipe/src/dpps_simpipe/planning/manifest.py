@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dpps.domain.steps import ConfigurationError, MissingInput
+from dpps_simpipe.documents import UnreadableDocument, read_yaml
 from dpps_simpipe.planning.jobs import Job
 
 __all__ = [
@@ -104,12 +105,12 @@ def read_manifest(path: Path) -> Manifest:
         When it is no manifest, or names a file that is not beside it; names the entry.
     """
     try:
-        manifest = Manifest.model_validate(yaml.safe_load(path.read_text()))
+        manifest = Manifest.model_validate(read_yaml(path))
     except FileNotFoundError as wrong:
         raise MissingInput(
             f"there is no manifest {path}", "look into the log of the run: it did not finish"
         ) from wrong
-    except (yaml.YAMLError, UnicodeDecodeError) as wrong:
+    except UnreadableDocument as wrong:
         raise ConfigurationError(f"{path} is no YAML: {wrong}", "simulate the run again") from wrong
     except ValidationError as wrong:
         first = wrong.errors()[0]

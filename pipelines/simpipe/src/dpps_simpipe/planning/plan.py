@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dpps.domain.steps import ConfigurationError, MissingInput
+from dpps_simpipe.documents import UnreadableDocument, read_yaml
 
 __all__ = ["LIGHT", "Plan", "Pointings", "Primary", "PrimaryName", "Scaling", "Statistics", "load_plan"]
 
@@ -148,12 +148,10 @@ def load_plan(path: Path) -> Plan:
         When it is no plan; the message names the entry.
     """
     try:
-        document = yaml.safe_load(path.read_text())
+        document = read_yaml(path)
     except FileNotFoundError as wrong:
         raise MissingInput(f"there is no plan {path}", "check the path") from wrong
-    except (OSError, UnicodeDecodeError) as wrong:
-        raise MissingInput(f"{path} cannot be read: {wrong}", "check the file") from wrong
-    except yaml.YAMLError as wrong:
+    except UnreadableDocument as wrong:
         raise ConfigurationError(
             f"{path} is no YAML: {' '.join(str(wrong).split())}", "correct it"
         ) from wrong

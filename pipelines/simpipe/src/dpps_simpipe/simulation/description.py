@@ -6,10 +6,9 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dpps.domain.errors import DamagedFile, InvalidInput, NotFound
 from dpps_simpipe.atmosphere import BUILT_IN, Atmosphere, load_atmosphere
+from dpps_simpipe.documents import UnreadableDocument, read_yaml
 from dpps_simpipe.instrument import Array, array_names, load_array, packaged_versions
 from dpps_simpipe.showers import PRIMARIES
 
@@ -231,8 +230,8 @@ def load_run(path: Path) -> Run:
     if not path.is_file():
         raise NotFound(f"run description {path} does not exist", code="simpipe.run-missing", path=path)
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = read_yaml(path)
+    except UnreadableDocument as error:
         raise DamagedFile(
             f"run description {path} cannot be read: {error}",
             code="simpipe.run-unreadable",

@@ -1,7 +1,6 @@
 """A parameter's value for one instrument, in the JSON form that simtools' model repositories use."""
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,10 @@ from dpps_simpipe.instrument.parameters.definitions import Definition, Entry, de
 __all__ = ["Parameter", "UnknownParameter", "file_names", "parse_parameter", "read_documents"]
 
 #: Telescopes, designs and sites as simtools names them (``common_definitions.schema.yml``).
-_INSTRUMENT = re.compile(r"[LMS]ST[NSx]-(\d{2,3}|design|FlashCam|NectarCam)|OBS-(North|South)")
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_INSTRUMENT = re.compile(r"[LMS]ST[NSx]-([0-9]{2,3}|design|FlashCam|NectarCam)|OBS-(North|South)")
+_VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,100}")
+_GREATEST_NUMBER = 1e100
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,200}")
 _SITES = ("North", "South")
 _KEYS = frozenset(
@@ -193,6 +194,7 @@ def _shape_fault(document: Mapping[str, Any]) -> str:
     for is_wrong, reason in (
         (unknown, f"unknown key {', '.join(map(str, unknown))}"),
         (missing, f"no key {', '.join(missing)}"),
+        (not _matches(_NAME, document.get("parameter")), "the parameter's name is not one of simtools"),
         (
             not _matches(_INSTRUMENT, document.get("instrument")),
             "the instrument's name is not one of simtools",
@@ -312,8 +314,9 @@ def _word(value: Any, entry: Entry) -> str:
 
 
 def _number(value: Any, unit: str, entry: Entry) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"is {value!r}, not a finite number")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not abs(value) < _GREATEST_NUMBER:
+        raise ValueError(f"is {str(value)[:80]!r}, not a finite number")
     converted = _converted(value, unit, entry)
     if entry.type in ("int64", "uint64"):
         if converted != int(converted) or (entry.type == "uint64" and converted < 0):
