@@ -26,6 +26,8 @@ def open_why(folder: StateFolder) -> Iterator[WhyParts]:
     from dpps.adapters.rucio.copy_states import RucioCopyStates
     from dpps.adapters.rucio.requests import RucioRequestLedger
     from dpps.adapters.sql.engine import build_engine
+    from dpps.adapters.sql.evidence import SqlEvidence
+    from dpps.adapters.sql.findings import SqlFindings
 
     client, instance = connect_account(folder, _READER), Instance.load(folder)
     engine = build_engine(instance.database(folder, "dpps"), connections_max=1)
@@ -39,6 +41,8 @@ def open_why(folder: StateFolder) -> Iterator[WhyParts]:
             sites=sites,
             handover=HttpHandoverLedger(instance.endpoint("ingest").url),
             policy=build_policy(folder),
+            evidence=SqlEvidence(engine),
+            findings=SqlFindings(engine),
             gate=build_gate(folder, engine, _READER),
             clock=lambda: datetime.now(UTC),
         )

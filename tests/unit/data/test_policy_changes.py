@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dpps.adapters.memory.preservation import MemoryEvidence
 from dpps.data.policy import PreservationPolicy
 from dpps.data.policy.checking import check_policy
 from dpps.data.policy.durations import parse_duration
@@ -143,7 +144,8 @@ def test_the_impossible_is_told(archive: Archive, file: ArchivedFile) -> None:
 
 def test_an_explanation_says_kind_places_and_next_step(archive: Archive, file: ArchivedFile) -> None:
     rules, elements = archive.catalogue.rules(file.lfn.parent), archive.catalogue.storage_elements()
-    found = explain_file(archive.policy, file, rules, elements)
+    evidence = MemoryEvidence()
+    found = explain_file(archive.policy, file, rules, elements, evidence)
     assert found.kind.name == "simulated"
     assert found.why_kind == [
         "raw: it does not meet data__level = 'DL0'",
@@ -156,8 +158,8 @@ def test_an_explanation_says_kind_places_and_next_step(archive: Archive, file: A
     archive.catalogue.remove_replica(file.lfn, "PIC")
     (less,) = archive.catalogue.files([file.lfn])
     assert less is not None
-    assert explain_file(archive.policy, less, rules, elements).missing_copies == 1
-    assert "missing rules" in explain_file(archive.policy, less, [], elements).next
+    assert explain_file(archive.policy, less, rules, elements, evidence).missing_copies == 1
+    assert "missing rules" in explain_file(archive.policy, less, [], elements, evidence).next
 
 
 def test_files_are_meant_by_name_dataset_or_metadata(archive: Archive, file: ArchivedFile) -> None:

@@ -114,7 +114,10 @@ def _show_check(found: PolicyCheck, file: Path, *, as_json: bool) -> int:
 @state_option
 def explain(words: str, limit: int, as_json: bool) -> None:
     """Say what the policy wants for WORDS: an LFN, a dataset, or a metadata expression."""
+    from contextlib import closing
+
     from dpps.composition.data import build_policy
+    from dpps.composition.preservation import build_preservation
     from dpps.composition.principals import local_principal
     from dpps.data.policy.explanation import explain_file, files_meant
 
@@ -123,7 +126,10 @@ def explain(words: str, limit: int, as_json: bool) -> None:
     files = files_meant(local_principal(folder), catalogue, words, limit=limit)
     elements = catalogue.storage_elements()
     rules = {name: catalogue.rules(name) for name in dict.fromkeys(file.lfn.parent for file in files)}
-    found = [explain_file(in_force, file, rules[file.lfn.parent], elements) for file in files]
+    with closing(build_preservation(folder)) as parts:
+        found = [
+            explain_file(in_force, file, rules[file.lfn.parent], elements, parts.evidence) for file in files
+        ]
     if as_json:
         emit_json([_facts(one) for one in found])
         return
@@ -155,6 +161,9 @@ def _facts(one: FileExplanation) -> dict[str, Any]:
             }
             for rule in one.rules
         ],
+        "wrong": [
+            {"rse": copy.rse, "outcome": copy.outcome.value, "problem": copy.problem} for copy in one.wrong
+        ],
         "missing_copies": one.missing_copies,
         "next": one.next,
     }
@@ -178,6 +187,7 @@ def _lines(one: FileExplanation) -> list[tuple[str, str]]:
         ("may be at", ", ".join(one.places)),
         *(("distance", line) for line in far),
         *(("copy", f"{copy.rse} {copy.state.value}") for copy in one.file.replicas),
+        *(("wrong", f"{copy.rse} {copy.outcome.value} when last read back") for copy in one.wrong),
         *(("rule", line) for line in present),
         ("next", one.next),
     ]

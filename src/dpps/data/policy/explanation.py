@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dpps.data.audit.ports import Evidence
+from dpps.data.audit.records import CopyEvidence, CopyKey
+from dpps.data.audit.wrong import found_wrong
 from dpps.data.policy.document import PreservationPolicy, ProductKind
 from dpps.data.policy.plan import distance_km, eligible_storages, plan_rules
 from dpps.data.ports import Catalogue, ReplicationRule, StorageElement
@@ -34,6 +37,8 @@ class FileExplanation:
     """Why the policy cannot be kept with the present storages; empty when it can."""
     rules: Sequence[ReplicationRule]
     """Rules that the catalogue has for its dataset, those of people included."""
+    wrong: Sequence[CopyEvidence]
+    """Last readings of copies that the catalogue calls complete and that were wrong then."""
     missing_copies: int
     next: str
     """What happens next."""
@@ -74,6 +79,7 @@ def explain_file(
     file: ArchivedFile,
     rules: Sequence[ReplicationRule],
     elements: Sequence[StorageElement],
+    evidence: Evidence,
 ) -> FileExplanation:
     """Say what the policy wants for a file, why, and what is there."""
     kind = policy.kind_of(file.metadata)
@@ -83,7 +89,9 @@ def explain_file(
     except Unavailable as error:
         impossible = error.message
     eligible = eligible_storages(kind, elements)
-    there = [one for one in file.replicas if one.state is ReplicaState.AVAILABLE]
+    complete = [one for one in file.replicas if one.state is ReplicaState.AVAILABLE]
+    wrong = found_wrong(evidence, [CopyKey(file.lfn, one.rse) for one in complete])
+    there = [one for one in complete if one.rse not in {bad.rse for bad in wrong}]
     good = {one.rse for one in there} & {one.rse for one in eligible}
     missing = max(0, kind.copies - len(good))
     onsite = any(one.onsite for one in there)
@@ -100,8 +108,11 @@ def explain_file(
         },
         impossible=impossible,
         rules=rules,
+        wrong=wrong,
         missing_copies=missing,
-        next=impossible or _next(kind, missing, wanted, rules, onsite=onsite),
+        next=impossible
+        or _damage(wrong, left=len(there))
+        or _next(kind, missing, wanted, rules, onsite=onsite),
     )
 
 
@@ -113,6 +124,16 @@ def _why(policy: PreservationPolicy, file: ArchivedFile) -> list[str]:
             return [*lines, f"{kind.name}: it meets {condition}"]
         lines.append(f"{kind.name}: it does not meet {condition}")
     raise InvalidInput("the policy has no kind for it", next_step="dpps data policy check FILE")
+
+
+def _damage(wrong: Sequence[CopyEvidence], *, left: int) -> str:
+    """Return what becomes of copies that were found wrong; empty when there are none."""
+    if not wrong:
+        return ""
+    told = ", ".join(f"the copy at {one.rse} was {one.outcome.value}" for one in wrong)
+    if not left:
+        return f"{told} when last read back; no copy is known to be good: dpps data audit alarms"
+    return f"{told} when last read back; the audit reads again, and has replaced what is damaged"
 
 
 def _next(

@@ -16,6 +16,7 @@ from dpps.data.audit.comparing import known_files
 from dpps.data.audit.ports import ExclusiveRight
 from dpps.data.audit.reading import Reader
 from dpps.data.audit.records import DatasetState
+from dpps.data.audit.wrong import found_wrong
 from dpps.data.policy import PreservationPolicy, ProductKind, plan_rules
 from dpps.data.policy.plan import site_of
 from dpps.data.ports import Catalogue, ReplicationRule, RuleState, StorageElement
@@ -169,6 +170,15 @@ class _Look:
             work.reader.evidence.take_stock(dataset, self.stock.copies)
             work.releases.forget_all_but(dataset, self.stock.there)
             self._await_deletion()
+        self._await_repairs()
+
+    def _await_repairs(self) -> None:
+        """Note copies that were read back wrong: the catalogue knows of no damage to the last copies."""
+        for keys in batched(sorted(self.stock.copies), _BATCH_FILES):
+            self.waits += [
+                f"{one.lfn.basename} at {one.rse} was {one.outcome.value} when it was last read back"
+                for one in found_wrong(self.work.reader.evidence, keys)
+            ]
 
     def _await_deletion(self) -> None:
         """Note which freed copies are there still; of marked ones only the release tells that they were."""

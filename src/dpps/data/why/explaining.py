@@ -7,10 +7,11 @@ from datetime import datetime
 
 from dpps.data.ports import ReplicationRule, RuleState
 from dpps.data.why.copies import explain_copy
+from dpps.data.why.damage import explain_alarm, explain_damage, explain_dataset_damage
 from dpps.data.why.deletions import explain_deletion
 from dpps.data.why.findings import Explanation, Finding, Weight
 from dpps.data.why.observations import DatasetObservation, FileObservation
-from dpps.domain.files import ArchivedFile, ReplicaState
+from dpps.domain.files import ArchivedFile
 
 __all__ = ["explain_dataset", "explain_file"]
 
@@ -28,11 +29,12 @@ def explain_file(seen: FileObservation, now: datetime) -> Explanation:
     if seen.file is None:
         return Explanation(subject=str(seen.lfn), findings=(_absent(seen),), known=seen.refusal is not None)
     findings = [
-        _whereabouts(seen.file),
+        _whereabouts(seen),
+        *explain_alarm(seen),
         *_visibility(seen.file),
         *_should(seen),
-        *_rules(seen.rules),
-        *_damage(seen.file),
+        *_rules(seen.rules, doubted=bool(seen.wrong)),
+        *explain_damage(seen),
         *(finding for copy in seen.missing for finding in explain_copy(copy, seen, now)),
         *map(explain_deletion, seen.deletions),
         *_onsite(seen),
@@ -43,13 +45,17 @@ def explain_file(seen: FileObservation, now: datetime) -> Explanation:
 def explain_dataset(seen: DatasetObservation, now: datetime) -> Explanation:
     """Return why a dataset is as it is: its rules, and some of the files that lack a copy."""
     part = "" if seen.looked_at == seen.files else f" of the first {seen.looked_at}"
+    doubted = bool(seen.wrong or seen.alarms)
+    complete = not (seen.incomplete or doubted)
     findings = [
         Finding(
-            code="dataset-complete" if not seen.incomplete else "dataset-incomplete",
-            weight=Weight.GOOD if not seen.incomplete else Weight.WAITS,
-            fact=f"{seen.files} files; {seen.incomplete}{part} lack a copy that a rule wants",
+            code="dataset-complete" if complete else "dataset-incomplete",
+            weight=Weight.GOOD if complete else Weight.WAITS,
+            fact=f"{seen.files} files; {seen.incomplete}{part} lack a copy that a rule wants"
+            + (", as far as the catalogue knows" if doubted else ""),
         ),
-        *_rules(seen.rules),
+        *explain_dataset_damage(seen, part),
+        *_rules(seen.rules, doubted=doubted),
     ]
     if not seen.rules:
         findings.append(_no_rule())
@@ -99,8 +105,8 @@ def _absent(seen: FileObservation) -> Finding:
     )
 
 
-def _whereabouts(file: ArchivedFile) -> Finding:
-    there = [one.rse for one in file.replicas if one.state is ReplicaState.AVAILABLE]
+def _whereabouts(seen: FileObservation) -> Finding:
+    there = [one.rse for one in seen.good]
     return Finding(
         code="copies-there" if there else "copies-none",
         weight=Weight.NOTE if there else Weight.BLOCKS,
@@ -125,9 +131,7 @@ def _visibility(file: ArchivedFile) -> Iterator[Finding]:
 def _should(seen: FileObservation) -> Iterator[Finding]:
     if seen.file is None or not seen.copies_wanted:
         return
-    off_site = [
-        one.rse for one in seen.file.replicas if one.state is ReplicaState.AVAILABLE and not one.onsite
-    ]
+    off_site = [one.rse for one in seen.good if not one.onsite]
     enough = len(off_site) >= seen.copies_wanted
     yield Finding(
         code="policy-met" if enough else "policy-not-met",
@@ -150,13 +154,17 @@ def _no_rule() -> Finding:
     )
 
 
-def _rules(rules: tuple[ReplicationRule, ...]) -> Iterator[Finding]:
+def _rules(rules: tuple[ReplicationRule, ...], *, doubted: bool) -> Iterator[Finding]:
     for one in rules:
         asks = f"rule {one.rule_id} wants {one.copies} at {one.expression}"
         if one.source_expression:
             asks += f", copied from {one.source_expression}"
         if one.state is RuleState.OK:
-            yield Finding(code="rule-ok", weight=Weight.GOOD, fact=f"{asks}: all files have them")
+            yield Finding(
+                code="rule-ok",
+                weight=Weight.NOTE if doubted else Weight.GOOD,
+                fact=f"{asks}: all files have them" + (", as far as the catalogue knows" if doubted else ""),
+            )
         elif one.state is RuleState.STUCK:
             yield _stuck(asks, one)
         elif one.state is RuleState.SUSPENDED:
@@ -182,26 +190,12 @@ def _stuck(asks: str, rule: ReplicationRule) -> Finding:
     )
 
 
-def _damage(file: ArchivedFile) -> Iterator[Finding]:
-    bad = [one.rse for one in file.replicas if one.state is ReplicaState.BAD]
-    good = any(one.state is ReplicaState.AVAILABLE for one in file.replicas)
-    for rse in bad:
-        yield Finding(
-            code="copy-damaged" if good else "copy-damaged-last",
-            weight=Weight.WAITS if good else Weight.BLOCKS,
-            fact=f"the copy at {rse} is damaged",
-            cause="its bytes are not those that were registered",
-            next="it is replaced by a good copy" if good else "no good copy is left: dpps data audit alarms",
-            when="within a minute" if good else "",
-        )
-
-
 def _onsite(seen: FileObservation) -> Iterator[Finding]:
     if seen.file is None:
         return
     told = {one.rse for one in seen.deletions}
-    for one in seen.file.replicas:
-        if one.rse in told or not one.onsite or one.state is not ReplicaState.AVAILABLE:
+    for one in seen.good:
+        if one.rse in told or not one.onsite:
             continue
         if not seen.frees_onsite:
             yield Finding(

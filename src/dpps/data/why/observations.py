@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from dpps.data.audit.records import Alarm, CopyEvidence
 from dpps.data.ports import ReplicationRule
 from dpps.data.preservation.releasing import GateDecision
 from dpps.data.sites import Hold, SiteCondition
 from dpps.data.transfers.service import MovedFile, RetryLog, StorageRest
-from dpps.domain.files import ArchivedFile, ReplicaState
+from dpps.domain.files import ArchivedFile, Replica, ReplicaState
 from dpps.domain.names import Lfn
 
 __all__ = [
@@ -131,9 +132,19 @@ class FileObservation:
     copies_wanted: int = 0
     frees_onsite: bool = False
     rules: tuple[ReplicationRule, ...] = ()
+    wrong: tuple[CopyEvidence, ...] = ()
+    """Last readings of copies that the catalogue calls complete and that were wrong then."""
+    alarm: Alarm | None = None
     missing: tuple[MissingCopy, ...] = ()
     deletions: tuple[Deletion, ...] = ()
     sites: Mapping[str, SiteFacts] = field(default_factory=dict)
+
+    @property
+    def good(self) -> tuple[Replica, ...]:
+        """Copies that the catalogue calls complete and the audit did not find wrong."""
+        wrong = {one.rse for one in self.wrong}
+        replicas = self.file.replicas if self.file is not None else ()
+        return tuple(one for one in replicas if one.state is ReplicaState.AVAILABLE and one.rse not in wrong)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +160,10 @@ class DatasetObservation:
     rules: tuple[ReplicationRule, ...]
     examples: tuple[FileObservation, ...]
     """Some of the incomplete ones."""
+    wrong: tuple[CopyEvidence, ...] = ()
+    """Last readings of their copies that the catalogue calls complete and that were wrong then."""
+    alarms: tuple[Alarm, ...] = ()
+    """For files of the dataset, also for those that were not looked at."""
     deleting: int = 0
     """Of how many of these a copy on site is being deleted."""
     deletions: tuple[Deletion, ...] = ()

@@ -7,6 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from dpps.data.audit.ports import Evidence, Findings
+from dpps.data.audit.records import CopyKey
+from dpps.data.audit.wrong import found_wrong
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, ReplicationRule
 from dpps.data.preservation.releasing import ReleaseGate
@@ -57,6 +60,10 @@ class WhyParts:
     sites: SiteParts
     handover: HandoverLedger
     policy: PreservationPolicy
+    evidence: Evidence
+    """What the audit's readings of copies showed."""
+    findings: Findings
+    """Whose alarms stand."""
     gate: ReleaseGate
     """Asked only; it decides when a copy is deleted."""
     clock: Callable[[], datetime]
@@ -158,7 +165,11 @@ def _observe_file(
     parts: WhyParts, file: ArchivedFile, rules: Sequence[ReplicationRule], look: _Look
 ) -> FileObservation:
     kind = parts.policy.kind_of(file.metadata)
-    good = [one.rse for one in file.replicas if one.state is ReplicaState.AVAILABLE]
+    wrong = found_wrong(parts.evidence, _complete_copies(file))
+    doubted = {one.rse for one in wrong}
+    good = [
+        one.rse for one in file.replicas if one.state is ReplicaState.AVAILABLE and one.rse not in doubted
+    ]
     missing = [
         _observe_copy(parts, file.lfn, one.rse, one.state, good, look)
         for one in file.replicas
@@ -172,10 +183,16 @@ def _observe_file(
         copies_wanted=kind.copies,
         frees_onsite=kind.free_onsite.when_verified,
         rules=tuple(rules),
+        wrong=tuple(wrong),
+        alarm=next((one for one in parts.findings.alarms() if one.lfn == file.lfn.name), None),
         missing=tuple(missing),
         deletions=tuple(observe_deletions(parts.gate, file)),
         sites={rse: look.site(rse) for rse in sorted(concerned)},
     )
+
+
+def _complete_copies(file: ArchivedFile) -> list[CopyKey]:
+    return [CopyKey(file.lfn, one.rse) for one in file.replicas if one.state is ReplicaState.AVAILABLE]
 
 
 def _observe_copy(
@@ -214,6 +231,13 @@ def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> Data
     onsite = {one.rse for one in parts.catalogue.storage_elements() if one.onsite}
     lacking = [one for one in looked_at if _lacks_a_copy(states.get(one, {}), onsite)]
     deleting = [one for one in looked_at if _is_deleted_on_site(states.get(one, {}), onsite)]
+    complete = [
+        CopyKey(one, rse)
+        for one in looked_at
+        for rse, state in states.get(one, {}).items()
+        if state is ReplicaState.AVAILABLE
+    ]
+    names = {one.name for one in members}
     look = _Look(parts)
     return DatasetObservation(
         name=name,
@@ -222,6 +246,8 @@ def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> Data
         incomplete=len(lacking),
         rules=tuple(rules),
         examples=tuple(_observe_file(parts, one, rules, look) for one in _examples(parts, lacking)),
+        wrong=tuple(found_wrong(parts.evidence, complete)),
+        alarms=tuple(one for one in parts.findings.alarms() if one.lfn in names),
         deleting=len(deleting),
         deletions=tuple(
             deletion for one in _examples(parts, deleting) for deletion in observe_deletions(parts.gate, one)

@@ -15,6 +15,7 @@ from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, StorageElement
 from dpps.data.preservation import DatasetLook, Keeping, OnsiteCopy, PreservationOutcome, keep_dataset
 from dpps.domain.errors import DppsError, NotFound
+from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, authorize
 from dpps.services.preservation.metrics import PreservationMetrics
 
@@ -82,7 +83,13 @@ class KeepingWork:
         if changed_at is not None and changed_at <= now:
             changed = archive.changes.datasets_changed_since(changed_at - _OVERLAP)
             states.note_seen(changed, policy.digest, now, due=True)
+            states.note_seen(self._alarmed(changed_at - _OVERLAP), policy.digest, now, due=True)
         states.set_cursor("changes", now)
+
+    def _alarmed(self, since: datetime) -> set[str]:
+        """Return the folders of files whose alarm is new: no change of the catalogue tells of it."""
+        alarms = self._parts.findings.alarms()
+        return {Lfn(one.lfn).parent for one in alarms if one.raised_at >= since}
 
     def _look(self, work: Keeping, state: DatasetState) -> None:
         begun, states = self._parts.reader.clock(), self._parts.states

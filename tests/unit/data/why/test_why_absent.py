@@ -34,6 +34,8 @@ def test_an_unknown_name_is_said_to_be_unknown(name: str) -> None:
         sites=nobody,
         handover=NothingRefused(),
         policy=nobody,
+        evidence=nobody,
+        findings=nobody,
         gate=nobody,
         clock=lambda: datetime(2026, 2, 14, 22, tzinfo=UTC),
     )

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from dpps.adapters.memory.copy_states import MemoryCopyStates
-from dpps.adapters.memory.preservation import MemoryEvidence
+from dpps.adapters.memory.preservation import MemoryEvidence, MemoryFindings
 from dpps.adapters.memory.releases import MemoryReleases
 from dpps.adapters.memory.sites import MemoryHoldStore
 from dpps.data.audit.reading import Reader
@@ -47,6 +47,8 @@ class Freed:
             sites=cast("Any", SimpleNamespace(holds=MemoryHoldStore(), transfers=nobody)),
             handover=cast("Any", None),
             policy=self.archive.policy,
+            evidence=self.gate.reader.evidence,
+            findings=MemoryFindings(),
             gate=self.gate,
             clock=lambda: NOW,
         )
@@ -162,5 +164,8 @@ def test_a_dataset_whose_copies_are_being_deleted_lacks_nothing(freed: Freed) ->
     freed.read("PIC", CopyOutcome.DAMAGED)
     del freed.archive.storage.files[freed.archive.url("CSCS", freed.lfn)]
     freed.archive.storage.unreachable.add(f"memory://{ONSITE}")
-    codes = {one.code for one in freed.why(freed.lfn.parent).findings}
-    assert {"dataset-complete", "deletions-begun", "deletion-waits"} <= codes
+    findings = {one.code: one.fact for one in freed.why(freed.lfn.parent).findings}
+    assert {"deletions-begun", "deletion-waits"} <= findings.keys()
+    assert findings["dataset-incomplete"] == (
+        "1 files; 0 lack a copy that a rule wants, as far as the catalogue knows"
+    )

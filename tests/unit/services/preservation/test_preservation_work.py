@@ -109,6 +109,29 @@ def test_a_new_dataset_is_looked_at_until_it_has_everything(service: Service, lf
     assert service.keeping(service.connection), "once a day all are looked at"
 
 
+def test_a_dataset_with_an_alarm_is_not_settled_until_a_copy_is_read_back(service: Service, lfn: Lfn) -> None:
+    archive, audit = service.audit.archive, service.audit
+    archive.replicate(lfn, "CSCS", "PIC")
+    archive.fulfil_rules()
+    archive.catalogue.remove_replica(lfn, "CTAO-NORTH")
+    service.keeping(service.connection)
+    assert service.parts.states.counts() == (1, 0)
+    whole = audit.bytes_at("CSCS", lfn)
+    for rse in ("CSCS", "PIC"):
+        audit.put(rse, lfn, b"not these bytes")
+    audit.read()
+    assert len(service.parts.findings.alarms()) == 1
+    assert service.keeping(service.connection), "the catalogue has noticed nothing"
+    assert service.parts.states.counts() == (0, 1)
+    for rse in ("CSCS", "PIC"):
+        audit.put(rse, lfn, whole)
+    audit.now += timedelta(days=1)
+    audit.read()
+    audit.now += timedelta(minutes=2)
+    service.keeping(service.connection)
+    assert service.parts.states.counts() == (1, 0)
+
+
 def test_a_file_without_any_complete_copy_raises_an_alarm_until_one_is_read_back(
     service: Service, lfn: Lfn
 ) -> None:
