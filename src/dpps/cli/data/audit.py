@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from dpps.cli.output import (
     emit_json,
     emit_table,
     json_option,
+    show_error,
     state_folder,
     state_option,
     visible,
@@ -23,6 +24,9 @@ from dpps.cli.output import (
 
 if TYPE_CHECKING:
     from dpps.composition.preservation import PreservationParts
+    from dpps.data.audit.comparing import Survey
+    from dpps.data.ports import Catalogue, StorageElement
+    from dpps.domain.errors import DppsError
 
 __all__ = ["acknowledge", "alarms", "audit", "dark", "dark_list", "dark_remove", "events", "status"]
 
@@ -77,7 +81,8 @@ def _run(rse: str | None, limit: int, *, everything: bool, as_json: bool) -> int
     from dataclasses import replace
     from datetime import timedelta
 
-    from dpps.data.audit.comparing import survey_storage, take_stock
+    from dpps.data.audit.comparing import take_stock
+    from dpps.data.audit.records import CopyOutcome
     from dpps.data.audit.verifying import audit_pass
     from dpps.domain.errors import DamagedFile
 
@@ -103,27 +108,64 @@ def _run(rse: str | None, limit: int, *, everything: bool, as_json: bool) -> int
                 | {"problem": found.problem}
             )
             count(found.lfn.basename, None)
-        surveys = [
-            survey_storage(
+        surveys, outages = _surveyed(parts, archive.catalogue, elements)
+    _emit_found(rows, surveys, outages, as_json=as_json)
+    if any(row["outcome"] in (CopyOutcome.DAMAGED, CopyOutcome.LOST) for row in rows):
+        return DamagedFile.exit_code
+    if outages:
+        return next(iter(outages.values())).exit_code
+    return DamagedFile.exit_code if _wrong(rows) else 0
+
+
+def _surveyed(
+    parts: PreservationParts, catalogue: Catalogue, elements: Sequence[StorageElement]
+) -> tuple[list[Survey], dict[str, DppsError]]:
+    """List the storages; one that is away hinders neither the others nor the report of what was found."""
+    from dpps.data.audit.comparing import survey_storage
+    from dpps.domain.errors import DppsError
+
+    surveys: list[Survey] = []
+    outages: dict[str, DppsError] = {}
+    for element in elements:
+        try:
+            survey = survey_storage(
                 parts.principal,
-                archive.catalogue,
+                catalogue,
                 parts.listing,
                 parts.findings,
                 element,
                 parts.reader.clock,
                 parts.dark(),
             )
-            for element in elements
-        ]
-    wrong = [row for row in rows if row["outcome"] != "intact"]
+        except DppsError as outage:
+            outages[element.rse] = outage
+        else:
+            surveys.append(survey)
+    return surveys, outages
+
+
+def _emit_found(
+    rows: Sequence[Mapping[str, Any]],
+    surveys: Sequence[Survey],
+    outages: Mapping[str, DppsError],
+    *,
+    as_json: bool,
+) -> None:
+    wrong = _wrong(rows)
     if as_json:
         listed = [{"rse": one.rse, "files": one.files, "unknown": one.unknown} for one in surveys]
-        emit_json({"read": len(rows), "wrong": wrong, "storages": listed})
-    else:
-        emit_table(["outcome", "rse", "lfn", "problem"], wrong, empty=f"{len(rows)} copies are intact")
-        for one in surveys:
-            click.echo(f"{one.rse}: {one.files} files, {one.unknown} unknown to the catalogue", err=True)
-    return DamagedFile.exit_code if wrong else 0
+        away = [{"rse": rse, "error": outage.as_dict()} for rse, outage in outages.items()]
+        emit_json({"read": len(rows), "wrong": wrong, "storages": listed, "not_listed": away})
+        return
+    emit_table(["outcome", "rse", "lfn", "problem"], wrong, empty=f"{len(rows)} copies are intact")
+    for one in surveys:
+        click.echo(f"{one.rse}: {one.files} files, {one.unknown} unknown to the catalogue", err=True)
+    for outage in outages.values():
+        show_error(outage, as_json=False)
+
+
+def _wrong(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["outcome"] != "intact"]
 
 
 def _refuse_unknown(rse: str | None, found: list[str]) -> None:
