@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -75,26 +76,31 @@ def watch_program(name: str, *arguments: str | Path, what: str, tell: Callable[[
     """
     program = pipelines_program(name)
     command = [str(program), *map(str, arguments)]
-    try:
-        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    except FileNotFoundError as missing:
-        raise _not_installed(program) from missing
-    with running:
-        assert running.stderr is not None  # noqa: S101 # both are pipes
-        assert running.stdout is not None  # noqa: S101
-        lines: list[str] = []
+    # A file, not a pipe: nobody reads the result while the progress is read.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
         try:
-            for line in running.stderr:
+            running = subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, text=True)
+        except FileNotFoundError as missing:
+            raise _not_installed(program) from missing
+        lines = _told(running, tell)
+        if running.returncode != 0:
+            raise _failed(program, what, lines)
+        printed.seek(0)
+        return printed.read()
+
+
+def _told(running: subprocess.Popen[str], tell: Callable[[str], None]) -> list[str]:
+    """Hand on what a program says until it ends; return its last lines."""
+    lines: list[str] = []
+    with running:
+        try:
+            for line in running.stderr or ():
                 lines = [*lines[-_LAST_LINES:], line]
                 tell(line.strip())
         except BaseException:
             running.terminate()
             raise
-        # What it prints is one short result at its end: it fits into the pipe while its progress is read.
-        printed = running.stdout.read()
-    if running.returncode != 0:
-        raise _failed(program, what, lines)
-    return printed
+    return lines
 
 
 def _not_installed(program: Path) -> Unavailable:
