@@ -55,9 +55,13 @@ requirements:
 baseCommand: [dpps-datapipe, process]
 arguments:
   - --no-write-showers
+  # Replaces the list of the configuration: the recorded pointing is named again.
   - valueFrom: >-
       $(inputs.camera_calibration_file === null
-        ? null : "--monitoring-source=HDF5MonitoringSource")
+        ? null : "--monitoring-source=RecordedPointingSource")
+  - valueFrom: >-
+      $(inputs.camera_calibration_file === null
+        ? null : "--monitoring-source=CameraCalibrationSource")
   - valueFrom: --DataWriter.write_dl1_images=$(inputs.write_images)
   - valueFrom: --DataWriter.write_dl1_parameters=$(inputs.write_parameters)
 inputs:

@@ -34,7 +34,9 @@ def assert_equal_tables(first: Path, second: Path) -> int:
     """Compare all tables of two files; give their number."""
     with tables.open_file(first) as one, tables.open_file(second) as other:
         names = {table._v_pathname for table in one.walk_nodes("/", "Table")}
-        assert names == {table._v_pathname for table in other.walk_nodes("/", "Table")}
+        # The stock tool writes no pointing of observed events.
+        extra = {table._v_pathname for table in other.walk_nodes("/", "Table")} - names
+        assert all(name.startswith("/dl0/monitoring/telescope/pointing/") for name in extra)
         for name in names:
             left, right = one.root[name][:], other.root[name][:]
             for column in left.dtype.names:

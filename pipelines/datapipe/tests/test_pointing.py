@@ -1,16 +1,24 @@
 """The pointing recorded in DL0 headers reaches DL1 and the reconstruction."""
 
+from pathlib import Path
+
 import astropy.units as u
+import numpy as np
 import pytest
+import tables
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.time import Time, TimeDelta
-from ctapipe.containers import ArrayEventContainer
+from ctapipe.containers import ArrayEventContainer, TelescopePointingContainer
 from ctapipe.core import Component, ToolConfigurationError
 from ctapipe.io import EventSource, TableLoader
+from ctapipe.monitoring import PointingInterpolator
 from dpps_datapipe.pointing import FollowedSky, RecordedPointingSource, recorded_direction, recorded_pointing
+from dpps_datapipe.pointing_track import PointingTrack
 
 from .conftest import Processed
 
+#: In degrees.
+ARCSEC = 1.0 / 3600.0
 FIXED = {"TRACKING": "fixed_horizontal", "ALT_MIN": 69.0, "ALT_MAX": 71.0, "AZ_MEAN": 180.0}
 
 
@@ -77,3 +85,27 @@ def test_events_get_the_pointing_only_where_they_have_none(processed: Processed)
 def test_source_without_a_tool_is_refused(processed: Processed) -> None:
     with EventSource(processed.dl1) as events, pytest.raises(ToolConfigurationError, match="ctapipe-process"):
         RecordedPointingSource(subarray=events.subarray)
+
+
+def test_track_of_a_telescope_gives_the_pointing_at_every_event(tmp_path: Path) -> None:
+    """Also across north, and for the clock of a telescope that is a little apart."""
+    start, random = Time("2026-01-15T22:00:00", scale="tai"), np.random.default_rng(5)
+    seconds = np.sort(random.uniform(0.0, 20.0, 60))
+    azimuth = 359.97 + 0.004 * seconds
+    track = PointingTrack()
+    for second, degrees in zip(seconds, azimuth, strict=True):
+        event = ArrayEventContainer()
+        event.trigger.time = start + TimeDelta(second, format="sec")
+        event.monitoring.tel[3].pointing = TelescopePointingContainer(
+            altitude=(60.0 + 0.003 * second) * u.deg, azimuth=(degrees % 360.0) * u.deg
+        )
+        # A telescope without a pointing gets no table.
+        assert np.isnan(event.monitoring.tel[4].pointing.altitude)
+        track.fill_monitoring_container(event)
+    with tables.open_file(tmp_path / "track.h5", "w") as file:
+        track.write(file)
+        assert [node._v_name for node in file.root["/dl0/monitoring/telescope/pointing"]] == ["tel_003"]
+        pointing = PointingInterpolator(h5file=file)
+        altitude, turned = pointing(3, start + TimeDelta(seconds + 5e-5, format="sec"))
+    assert altitude.to_value("deg") == pytest.approx(60.0 + 0.003 * seconds, abs=ARCSEC / 50)
+    assert turned.to_value("deg") % 360.0 == pytest.approx(azimuth % 360.0, abs=ARCSEC / 50)

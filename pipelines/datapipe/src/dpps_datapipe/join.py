@@ -28,8 +28,10 @@ _EVENT_GROUPS = (
     "/dl1/event/telescope/parameters",
     "/dl1/event/telescope/muon",
 )
+#: Tables ``tel_XXX`` with rows in time, of which every file has its part.
+_POINTINGS = ("/dl0/monitoring/telescope/pointing",)
 #: Nodes that belong to a telescope or to the observation: taken from the first file that has them.
-_ONCE = ("/configuration", "/dl0/monitoring", "/dl1/monitoring")
+_ONCE = ("/configuration", "/dl1/monitoring")
 _ROWS_AT_ONCE = 50_000
 
 
@@ -159,7 +161,7 @@ def join_telescopes(paths: Sequence[Path], output: Path) -> int:
         for path in ordered:
             with tables.open_file(path) as source:
                 _copy_once(source, target)
-                _append(source, target, _EVENT_GROUPS)
+                _append(source, target, (*_EVENT_GROUPS, *_POINTINGS))
                 array.append(source.root[_ARRAY_TRIGGERS][:])
                 telescopes.append(source.root[_TELESCOPE_TRIGGERS][:])
         _check_order(target, ordered)

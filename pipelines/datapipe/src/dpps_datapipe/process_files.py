@@ -79,8 +79,7 @@ def _process_one(arguments: Sequence[str], pair: tuple[Path, Path]) -> FileResul
 
 def _load_libraries() -> None:
     """Import what every run needs, before the workers are forked."""
-    import ctapipe.tools.process  # noqa: F401
-
+    import dpps_datapipe.processing
     import dpps_datapipe.steps.run  # noqa: F401
 
 

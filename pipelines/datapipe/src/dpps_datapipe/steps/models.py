@@ -18,7 +18,7 @@ from typing import Any
 from dpps.domain.steps import CorruptedInput, MissingInput
 from dpps_datapipe.steps.inputs import EventFile, Telescope, other_telescopes
 
-__all__ = ["check_models", "installed_versions", "stamp_model"]
+__all__ = ["check_models", "installed_versions", "stamp_model", "telescopes_of"]
 
 _STAMP = "training_versions"
 _SOFTWARE = ("ctapipe", "scikit-learn")
@@ -76,7 +76,8 @@ def _check_versions(path: Path, trained: Mapping[str, str]) -> None:
             )
 
 
-def _telescopes(subarray: Any) -> dict[int, Telescope]:
+def telescopes_of(subarray: Any) -> dict[int, Telescope]:
+    """Give the telescopes of an array description (`ctapipe.instrument.SubarrayDescription`)."""
     from astropy import units as u
 
     found = {}
@@ -107,7 +108,7 @@ def check_models(events: EventFile, paths: Sequence[Path]) -> None:
     for path in paths:
         model = _load(path)
         _check_versions(path, getattr(model, _STAMP, {}))
-        reasons = other_telescopes(events.telescopes, _telescopes(model.subarray))
+        reasons = other_telescopes(events.telescopes, telescopes_of(model.subarray))
         if reasons:
             raise CorruptedInput(
                 f"trained on another array than that of {events.path}: {'; '.join(reasons[:3])}",

@@ -32,7 +32,7 @@ class Step:
 
 STEPS: dict[str, Step] = {
     "process": Step(
-        tool="ctapipe.tools.process:ProcessorTool",
+        tool="dpps_datapipe.processing:ObservationProcessor",
         summary="events to images, parameters and showers",
         events=("-i", "--input"),
         files=("--HDF5MonitoringSource.input_files",),
