@@ -171,6 +171,8 @@ def remove_forgotten(
 ) -> Iterator[str]:
     """Delete temporary files whose time is over, one after the other; return an iterator over their URLs.
 
+    A storage that is away hinders no other: the iterator raises its error at the end.
+
     Raises
     ------
     NotAuthorized
@@ -198,6 +200,8 @@ def remove_dark(
         When the principal may not operate the storages.
     NotFound
         When a file is not known as dark for as long as the grace period.
+    DppsError
+        The first failure of a storage, after all that could be deleted was deleted.
     """
     authorize(principal, Action.OPERATE, "/")
     since = control.reader.clock() - settings.grace
@@ -222,16 +226,43 @@ def _remove(
     *,
     dry_run: bool = False,
 ) -> Iterator[str]:
-    """Delete files, which come by storage, and yield the URLs of those that the catalogue does not know."""
+    """Delete files, which come by storage, and yield the URLs of those that the catalogue does not know.
+
+    A storage that is away hinders no other, a file that cannot be deleted no other file; the first such
+    error is raised when all is done that can be done.
+    """
     elements: Mapping[str, StorageElement] = {one.rse: one for one in catalogue.storage_elements()}
+    errors: list[DppsError] = []
     for rse, ours in groupby(files, key=lambda one: one.rse):
         for urls in batched((one.url for one in ours), _BATCH_FILES):
             # The catalogue may have learnt of a file since the storage was listed.
             still = _unknown(catalogue, elements[rse], urls) if rse in elements else {}
+            if dry_run:
+                yield from still
+                continue
+            control.findings.drop_dark([url for url in urls if url not in still])
+            silent = False
             for url in still:
-                if not dry_run:
-                    control.reader.storage.delete(url)
-                    control.findings.note(AuditEvent(at=control.reader.clock(), kind=kind, name=url, rse=rse))
-                yield url
-            if not dry_run:
-                control.findings.drop_dark(urls)
+                error = _delete(control, rse, url, kind)
+                if error is None:
+                    yield url
+                    continue
+                errors.append(error)
+                silent = error.retryable
+                if silent:
+                    break
+            if silent:
+                break
+    if errors:
+        raise errors[0]
+
+
+def _delete(control: DamageControl, rse: str, url: str, kind: str) -> DppsError | None:
+    """Delete an unknown file, note and forget it; return why that was impossible."""
+    try:
+        control.reader.storage.delete(url)
+    except DppsError as error:
+        return error
+    control.findings.note(AuditEvent(at=control.reader.clock(), kind=kind, name=url, rse=rse))
+    control.findings.drop_dark([url])
+    return None

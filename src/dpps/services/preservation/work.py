@@ -206,7 +206,7 @@ class SurveyWork:
         Raises
         ------
         DppsError
-            The first outage of a storage, after all the others were listed.
+            The first outage of a storage, after all was done at the others.
         """
         outages: list[DppsError] = []
         due = [one for one in archive.catalogue.storage_elements() if self._is_due(one.rse)]
@@ -217,8 +217,13 @@ class SurveyWork:
                 outages.append(outage)
         if len(due) > len(outages):
             parts = self._parts
-            for url in remove_forgotten(parts.principal, archive.catalogue, archive.control, parts.dark()):
-                _log.info("temporary file removed", url=url)
+            try:
+                for url in remove_forgotten(
+                    parts.principal, archive.catalogue, archive.control, parts.dark()
+                ):
+                    _log.info("temporary file removed", url=url)
+            except DppsError as outage:
+                outages.append(outage)
             forgotten = parts.findings.forget_events(parts.reader.clock() - parts.events_kept)
             if forgotten:
                 _log.info("old events forgotten", events=forgotten)

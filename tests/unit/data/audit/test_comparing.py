@@ -16,7 +16,7 @@ from dpps.data.audit.comparing import (
     survey_storage,
 )
 from dpps.data.audit.records import AuditEvent, DarkFile, ListedFile
-from dpps.domain.errors import NotAuthorized, NotFound
+from dpps.domain.errors import InvalidInput, NotAuthorized, NotFound
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
 from dpps.testing.handed_files import announce, make_simtel
@@ -115,6 +115,26 @@ def test_what_is_being_written_is_left_and_goes_when_its_writer_is_gone(audit: A
     removed = remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
     assert list(removed) == [HALF_COPIED]
     assert HALF_COPIED not in archive.storage.files
+
+
+def test_a_file_that_cannot_be_deleted_stays_known_and_hinders_no_other(
+    audit: Audit, known: Lfn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survey(audit)
+    archive, delete = audit.archive, audit.archive.storage.delete
+    audit.now += 7 * DAY
+
+    def refuses(url: str) -> None:
+        if url == HALF_COPIED:
+            raise InvalidInput("it is a folder", code="storage-folder")
+        delete(url)
+
+    monkeypatch.setattr(archive.storage, "delete", refuses)
+    removed = remove_forgotten(archive.principal, archive.catalogue, audit.control, SETTINGS)
+    assert next(removed) == TEMPORARY
+    with pytest.raises(InvalidInput, match="it is a folder"):
+        next(removed)
+    assert dark(audit) == sorted([ARCHIVED, HALF_COPIED, STRANGE])
 
 
 def test_an_operator_removes_what_is_still_unknown(audit: Audit, known: Lfn) -> None:

@@ -13,7 +13,7 @@ from dpps.adapters.memory.changes import MemoryChanges
 from dpps.adapters.memory.preservation import MemoryDatasetStates
 from dpps.composition.instance import Endpoint
 from dpps.composition.preservation import ArchiveConnection, PolicyInForce, PreservationParts
-from dpps.data.audit.records import ListedFile
+from dpps.data.audit.records import AuditEvent, ListedFile
 from dpps.data.audit.verifying import AuditSettings
 from dpps.data.policy.reading import packaged_policy_text
 from dpps.domain.errors import InvalidInput, Unavailable
@@ -257,6 +257,34 @@ def test_a_storage_that_is_away_does_not_keep_the_others_from_being_listed(
     with pytest.raises(Unavailable, match="it is away"):
         work(service.connection)
     assert len(listed) == 4, "those that were listed are not listed again"
+
+
+def test_a_storage_that_is_away_does_not_keep_temporary_files_at_the_others(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = service.audit.archive.storage
+    left = {rse: f"memory://{rse}/ctao/acada/.dpps-{rse}" for rse in ("CSCS", "PIC")}
+    storage.files |= dict.fromkeys(left.values(), b"half a file")
+    work = SurveyWork(service.parts, service.metrics)
+    work(service.connection)
+    service.audit.findings.note(AuditEvent(at=service.audit.now, kind="damaged", name="old"))
+    delete = storage.delete
+
+    def refuses(url: str) -> None:
+        if url.startswith("memory://CSCS/"):
+            raise Unavailable("CSCS is away", code="storage-unavailable")
+        delete(url)
+
+    with monkeypatch.context() as away:
+        away.setattr(storage, "delete", refuses)
+        service.audit.now += timedelta(days=11)
+        with pytest.raises(Unavailable, match="CSCS is away"):
+            work(service.connection)
+    assert left["PIC"] not in storage.files
+    assert service.audit.kinds() == ["temporary-removed"], "the old event is forgotten"
+    service.audit.now += timedelta(days=1)
+    work(service.connection)
+    assert left["CSCS"] not in storage.files
 
 
 def test_an_outage_is_waited_out_and_counted(service: Service) -> None:
