@@ -1,9 +1,11 @@
 """Work spread over processes: nothing of it may depend on their number."""
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 
 from dpps.domain.errors import DppsError, InvalidInput
 
@@ -17,6 +19,9 @@ def run_jobs[*Arguments](
     tell: Callable[[int], object],
 ) -> None:
     """Do jobs, here or in fresh processes; the first failure ends all.
+
+    Processes end with the one that began them, also when it is killed: who goes on with its work must not
+    find them writing.
 
     Parameters
     ----------
@@ -41,7 +46,9 @@ def run_jobs[*Arguments](
         return
     context = get_context("spawn")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        max_workers=min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent
+    ) as pool:
         waiting = [pool.submit(_plainly, work, job) for job in jobs]
         try:
             for done, future in enumerate(as_completed(waiting), start=1):
@@ -56,6 +63,19 @@ def run_jobs[*Arguments](
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that began it is no more."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
 
 
 def _plainly[*Arguments](
