@@ -10,7 +10,7 @@ from dpps_datapipe.irf.comparison import compare_curves, plot_comparison
 from dpps_datapipe.irf.reading import Axis, Response, ResponseFile
 from dpps_datapipe.irf.reference import ENERGY_EDGES_TEV, reference_curves
 
-from dpps.domain.steps import MissingInput
+from dpps.domain.steps import ConfigurationError, MissingInput, StorageError
 
 
 def _response(claim: tuple[float, float]) -> ResponseFile:
@@ -48,3 +48,14 @@ def test_a_response_without_a_whole_bin_is_not_compared() -> None:
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     plot_comparison(_response((0.1, 10.0)), tmp_path / "curves.png", "ours")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("curves.xyz", ConfigurationError), ("nowhere/curves.png", StorageError)]
+)
+def test_a_picture_that_cannot_be_written_is_an_error(
+    tmp_path: Path, name: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=name.rpartition("/")[2]):
+        plot_comparison(_response((0.1, 10.0)), tmp_path / name, "ours")
+    assert not list(tmp_path.iterdir())

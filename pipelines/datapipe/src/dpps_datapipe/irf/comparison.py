@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dpps.domain.steps import MissingInput, StepParser
+from dpps.domain.steps import ConfigurationError, MissingInput, StepParser, StorageError
 from dpps_datapipe.irf.check import claimed
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import ResponseFile, read_response
@@ -22,6 +22,9 @@ _CURVES = {
     "energy_resolution": ("Energy resolution", False),
     "background_rate": ("Background / (s⁻¹ sr⁻¹ in the bin)", True),
 }
+
+
+_PICTURES = (".png", ".pdf", ".svg")
 
 
 def _parser() -> StepParser:
@@ -92,7 +95,16 @@ def plot_comparison(file: ResponseFile, path: Path, title: str) -> None:
         New picture.
     title : str
         What the response is of.
+
+    Raises
+    ------
+    ConfigurationError
+        If the name of the picture tells no known format.
+    StorageError
+        If it cannot be written.
     """
+    if path.suffix.lower() not in _PICTURES:
+        raise ConfigurationError(f"{path} is no {', '.join(_PICTURES)} by its name", "name the picture so")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -118,7 +130,18 @@ def plot_comparison(file: ResponseFile, path: Path, title: str) -> None:
     figure.suptitle(
         f"shaded: what the response claims. prod5: doi {meta['doi']}, {meta['licence']}", fontsize=9
     )
-    figure.savefig(path)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write a picture that appears when it is complete."""
+    hidden = path.with_name(f".new-{path.name}")
+    try:
+        figure.savefig(hidden, format=path.suffix.removeprefix(".").lower())
+        hidden.replace(path)
+    except OSError as error:
+        hidden.unlink(missing_ok=True)
+        raise StorageError(f"cannot be written: {error}", path=path) from error
 
 
 def run(arguments: Sequence[str]) -> None:
