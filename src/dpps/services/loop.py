@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
@@ -56,6 +57,8 @@ class Loop[Connection]:
         How long to wait between rounds.
     metrics : Interruptions
         Where outages are counted.
+    clock : callable, optional
+        Seconds since any moment, which nobody sets.
     """
 
     def __init__(
@@ -64,15 +67,23 @@ class Loop[Connection]:
         work: Callable[[Connection], bool],
         pace: Pace,
         metrics: Interruptions,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
         self._work = work
         self._pace = pace
         self._metrics = metrics
+        self._clock = clock
+        self._failing_since: float | None = None
         self._retry = Pace(shortest_seconds=1.0, longest_seconds=60.0)
         self._connection: Connection | None = None
         self.trouble: str | None = _NOT_CONNECTED
         """Why nothing works now, or None. A long round is no trouble, not even the first."""
+
+    def lasting_trouble(self, seconds: float) -> str | None:
+        """Return why nothing works, when every round has failed for so long."""
+        since = self._failing_since
+        return self.trouble if since is not None and self._clock() - since >= seconds else None
 
     def run(self, stop: Event) -> None:
         """Work until told to stop."""
@@ -90,11 +101,13 @@ class Loop[Connection]:
         except DppsError as error:
             self._connection = None  # it may come back as another
             self.trouble = error.message
+            if self._failing_since is None:
+                self._failing_since = self._clock()
             self._metrics.note_interruption(error.code)
             wait_seconds = self._retry.after(worked=False)
             facts = {"code": error.code, "next_step": error.next_step, "retry_in_seconds": wait_seconds}
             _log.warning(error.message, **facts)
             return wait_seconds
-        self.trouble = None
+        self.trouble = self._failing_since = None
         self._retry.after(worked=True)
         return self._pace.after(worked=worked)

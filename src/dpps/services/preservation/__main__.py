@@ -14,13 +14,16 @@ from dpps.services.serving import build_server, run_service
 from dpps.services.threads import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.applications import Starlette
 
+    from dpps.services.loop import Loop
     from dpps.services.preservation.metrics import PreservationMetrics
 
-__all__ = ["build_application", "main", "serve"]
+__all__ = ["build_application", "held_up", "main", "serve"]
+
+_HELD_UP_SECONDS = 3600.0
 
 
 def main() -> int:
@@ -56,7 +59,7 @@ def serve(folder: StateFolder) -> int:
     survey = Loop(parts.connect, SurveyWork(parts, metrics), Pace(60.0, 60.0), metrics)
 
     def trouble() -> str | None:
-        return keeping.trouble or parts.policy.complaint
+        return keeping.trouble or parts.policy.complaint or held_up({"audit": audit, "survey": survey})
 
     server = build_server(build_application(trouble, metrics))
     with closing(parts), listen(parts.endpoint) as listener:
@@ -65,6 +68,19 @@ def serve(folder: StateFolder) -> int:
             threads.start(name, partial(loop.run, threads.stop))
         threads.serve(server, listener)
     return 0
+
+
+def held_up[Connection](loops: Mapping[str, Loop[Connection]]) -> str | None:
+    """Return which slow work has failed for so long that somebody must know, and why.
+
+    A storage that is away for a while holds audit and survey up and is no reason to call the service not
+    ready; that copies are not read back for ever is.
+    """
+    for name, loop in loops.items():
+        why = loop.lasting_trouble(_HELD_UP_SECONDS)
+        if why is not None:
+            return f"the {name} has failed for an hour: {why}"
+    return None
 
 
 def build_application(trouble: Callable[[], str | None], metrics: PreservationMetrics) -> Starlette:

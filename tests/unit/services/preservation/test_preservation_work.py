@@ -20,7 +20,7 @@ from dpps.domain.errors import InvalidInput, Unavailable
 from dpps.domain.files import ReplicaState
 from dpps.domain.names import Lfn
 from dpps.services.loop import Loop, Pace
-from dpps.services.preservation.__main__ import build_application
+from dpps.services.preservation.__main__ import build_application, held_up
 from dpps.services.preservation.metrics import PreservationMetrics
 from dpps.services.preservation.work import AuditWork, KeepingWork, SurveyWork
 from dpps.testing.handed_files import announce, make_simtel
@@ -303,6 +303,26 @@ def test_an_outage_is_waited_out_and_counted(service: Service) -> None:
     assert loop.trouble is None
     text = service.metrics.text().decode()
     assert 'dpps_preservation_interruptions_total{code="catalogue-unavailable"} 1.0' in text
+
+
+def test_an_audit_that_fails_for_an_hour_is_told_as_a_reason(service: Service) -> None:
+    now, outages = [0.0], [Unavailable("the database is away", code="database-unavailable")]
+
+    def work(_archive: ArchiveConnection) -> bool:
+        if outages:
+            raise outages[0]
+        return True
+
+    loop = Loop(lambda: service.connection, work, Pace(1.0, 5.0), service.metrics, clock=lambda: now[0])
+    for seconds in (0.0, 1800.0, 3599.0):
+        now[0] = seconds
+        loop.round()
+        assert held_up({"survey": loop}) is None
+    now[0] = 3600.0
+    assert held_up({"survey": loop}) == "the survey has failed for an hour: the database is away"
+    outages.clear()
+    loop.round()
+    assert held_up({"survey": loop}) is None
 
 
 def test_health_says_what_is_wrong() -> None:
