@@ -26,8 +26,16 @@ from dpps.data.packages import (
     verify_package,
 )
 from dpps.data.ports import Catalogue, Registration, RegistrationOutcome
-from dpps.domain.errors import Conflict, DamagedFile, DppsError, InvalidInput, NotAuthorized, NotFound
-from dpps.domain.files import MetadataValue
+from dpps.domain.errors import (
+    Conflict,
+    DamagedFile,
+    DppsError,
+    InvalidInput,
+    NotAuthorized,
+    NotFound,
+    Unavailable,
+)
+from dpps.domain.files import FileContent, MetadataValue
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, Role
 from tests.unit.data.conftest import Archive
@@ -299,6 +307,52 @@ def test_names_taken_with_other_content_are_refused_one_by_one(
     results = {one.lfn: one for one in take(elsewhere, path)}
     assert isinstance(results[RAW].error, Conflict)
     assert results[DL3].created
+
+
+def test_a_copy_that_comes_between_look_and_upload_is_not_replaced(
+    archive: Archive,
+    products: list[Lfn],
+    elsewhere: ImportParts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = export(archive, products, tmp_path / "bag")
+    storage = cast(MemoryStorage, elsewhere.storage)
+    url, upload = f"memory://other/PIC{RAW}", storage.upload
+
+    def beside_another(local: Path, aside: str) -> FileContent:
+        storage.files.setdefault(url, b"published by somebody else meanwhile")
+        return upload(local, aside)
+
+    monkeypatch.setattr(storage, "upload", beside_another)
+    results = {one.lfn: one for one in take(elsewhere, path)}
+    assert isinstance(results[RAW].error, Conflict)
+    assert results[DL3].created
+    assert storage.files[url] == b"published by somebody else meanwhile"
+    assert not [one for one in storage.files if "/tmp/" in one]
+
+
+def test_a_damaged_copy_of_a_half_entered_file_is_written_anew(
+    archive: Archive,
+    products: list[Lfn],
+    elsewhere: ImportParts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = export(archive, products, tmp_path / "bag")
+    storage, catalogue = cast(MemoryStorage, elsewhere.storage), cast(MemoryCatalogue, elsewhere.catalogue)
+
+    def dies(*_arguments: object) -> None:
+        raise Unavailable("the importer is killed", code="catalogue-unavailable")
+
+    with monkeypatch.context() as killed:
+        killed.setattr(catalogue, "attach", dies)
+        with pytest.raises(Unavailable):
+            take(elsewhere, path)
+    url = f"memory://other/PIC{RAW}"
+    storage.files[url] = b"flipped"
+    assert [one.error for one in take(elsewhere, path)] == [None, None]
+    assert storage.files[url] == b"raw" * 1000
 
 
 def test_each_scope_is_written_by_those_who_may(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -127,7 +128,8 @@ def _import(
             if _is_known(record, file):
                 outcomes[record.lfn] = ImportedFile(lfn=record.lfn, created=False)
                 continue
-            _place(record, folder / f"{number}", f"{prefix}{record.lfn}", parts.storage)
+            url = f"{prefix}{record.lfn}"
+            _place(record, folder / f"{number}", url, parts, registered=file is not None)
         except (Conflict, DamagedFile) as error:
             outcomes[record.lfn] = ImportedFile(lfn=record.lfn, created=False, error=error)
         else:
@@ -149,15 +151,24 @@ def _import(
     yield from (outcomes[record.lfn] for record in records)
 
 
-def _place(record: FileRecord, local: Path, url: str, storage: Storage) -> None:
-    """Bring the bytes to their final name; what an interrupted import left there is used."""
+def _place(record: FileRecord, local: Path, url: str, parts: ImportParts, *, registered: bool) -> None:
+    """Bring the bytes to their final name; what an interrupted import left there is used.
+
+    Nothing that lies under the name is replaced, also when it comes there meanwhile; but a copy of a file
+    that was registered with these bytes and never published is written anew when it is damaged.
+    """
+    storage = parts.storage
     if read_content(local) != record.content:
         raise bad_package(f"{record.payload_name} changed while it was read")
     if storage.size_bytes(url) is not None:
         if storage.read_back(url) == record.content:
             return
-        raise _taken(record.lfn)
-    if storage.upload(local, url) != record.content:
+        if not registered:
+            raise _taken(record.lfn)
+        storage.delete(url)
+    aside = _aside_url(record.lfn, url, parts.vo)
+    if storage.upload(local, aside) != record.content:
+        storage.delete(aside)
         raise DamagedFile(
             f"{record.lfn} was damaged on its way to {url}",
             code="upload-damaged",
@@ -165,6 +176,18 @@ def _place(record: FileRecord, local: Path, url: str, storage: Storage) -> None:
             retryable=True,
             lfn=record.lfn,
         )
+    try:
+        storage.rename(aside, url)
+    except Conflict as taken:
+        storage.delete(aside)
+        if storage.read_back(url) != record.content:
+            raise _taken(record.lfn) from taken
+
+
+def _aside_url(lfn: Lfn, url: str, vo: str) -> str:
+    """Return one temporary URL a file, so that what a killed import left is used by the next."""
+    name = uuid.uuid5(uuid.NAMESPACE_URL, lfn.name).hex
+    return f"{url.removesuffix(lfn.name)}/{vo}/{TEMPORARY_SCOPE}/import/{name}"
 
 
 def _planned(records: Sequence[FileRecord], catalogue: Catalogue) -> Iterator[ImportedFile]:
