@@ -26,12 +26,14 @@ def data_why(name: str, as_json: bool) -> int:
     from dpps.composition.principals import local_principal
     from dpps.composition.why import open_why
     from dpps.data.why.observing import why
-    from dpps.domain.errors import NotFound
+    from dpps.domain.errors import NotFound, Unavailable
 
     folder = state_folder()
     with open_why(folder) as parts:
         explanation = why(local_principal(folder), parts, name)
     _show(explanation, as_json=as_json)
+    if explanation.unanswered:
+        return Unavailable.exit_code
     return 0 if explanation.known else NotFound.exit_code
 
 
@@ -39,15 +41,18 @@ def data_why(name: str, as_json: bool) -> int:
 @click.argument("rse")
 @json_option
 @state_option
-def site_why(rse: str, as_json: bool) -> None:
+def site_why(rse: str, as_json: bool) -> int:
     """Explain the state of the site RSE, and what waits for it."""
     from dpps.composition.principals import local_principal
     from dpps.composition.why import open_why
     from dpps.data.why.observing import why_site
+    from dpps.domain.errors import Unavailable
 
     folder = state_folder()
     with open_why(folder) as parts:
-        _show(why_site(local_principal(folder), parts, rse), as_json=as_json)
+        explanation = why_site(local_principal(folder), parts, rse)
+    _show(explanation, as_json=as_json)
+    return Unavailable.exit_code if explanation.unanswered else 0
 
 
 def _show(explanation: Explanation, *, as_json: bool) -> None:
@@ -56,6 +61,7 @@ def _show(explanation: Explanation, *, as_json: bool) -> None:
             {
                 "subject": explanation.subject,
                 "verdict": explanation.verdict.value,
+                "unanswered": list(explanation.unanswered),
                 "findings": [{**asdict(one), "weight": one.weight.value} for one in explanation.findings],
             }
         )

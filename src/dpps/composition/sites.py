@@ -21,7 +21,9 @@ _TIMEOUT_SECONDS = 30.0
 
 
 @contextmanager
-def open_transfers(folder: StateFolder) -> Iterator[TransferService]:
+def open_transfers(
+    folder: StateFolder, *, timeout_seconds: float = _TIMEOUT_SECONDS
+) -> Iterator[TransferService]:
     """Give the transfer service of a system for the time of a block."""
     import httpx
 
@@ -32,13 +34,13 @@ def open_transfers(folder: StateFolder) -> Iterator[TransferService]:
         base_url=endpoint.url,
         verify=client_context(folder, _OPERATOR) if endpoint.scheme == "https" else True,
         trust_env=False,
-        timeout=_TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
     ) as client:
         yield FtsClient(client)
 
 
 @contextmanager
-def open_sites(folder: StateFolder) -> Iterator[SiteParts]:
+def open_sites(folder: StateFolder, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> Iterator[SiteParts]:
     """Give what the operations on sites work with, for the time of a block."""
     from dpps.adapters.rucio.sites import RucioSiteRegister
     from dpps.adapters.sql.engine import build_engine
@@ -46,7 +48,7 @@ def open_sites(folder: StateFolder) -> Iterator[SiteParts]:
 
     engine = build_engine(Instance.load(folder).database(folder, "dpps"))
     try:
-        with open_transfers(folder) as transfers:
+        with open_transfers(folder, timeout_seconds=timeout_seconds) as transfers:
             yield SiteParts(
                 register=RucioSiteRegister(
                     connect_account(folder, _OPERATOR), lambda: connect_account(folder, _RULES)

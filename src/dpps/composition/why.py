@@ -17,6 +17,8 @@ from dpps.data.why.observing import WhyParts
 __all__ = ["open_why"]
 
 _READER = "reader"
+_TIMEOUT_SECONDS = 10.0
+"""For each service without which most can be explained; a silent one is asked once."""
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def open_why(folder: StateFolder) -> Iterator[WhyParts]:
     engine = build_engine(instance.database(folder, "dpps"), connections_max=1)
     with ExitStack() as stack:
         stack.callback(engine.dispose)
-        sites = stack.enter_context(open_sites(folder))
+        sites = stack.enter_context(open_sites(folder, timeout_seconds=_TIMEOUT_SECONDS))
         yield WhyParts(
             catalogue=build_catalogue(folder, _READER),
             copies=RucioCopyStates(client),

@@ -25,7 +25,11 @@ def explain_copy(copy: MissingCopy, seen: FileObservation, now: datetime) -> Ite
     """
     causes = [*_destination(copy, seen), *_sources(copy, seen)]
     yield from causes
-    yield _progress(copy, now, blocked=any(one.weight is Weight.BLOCKS for one in causes))
+    blocked = any(one.weight is Weight.BLOCKS for one in causes) or seen.transfers_silent
+    if seen.transfers_silent and copy.moved is None and _is_with_transfers(copy):
+        yield _unknown(copy)
+    else:
+        yield _progress(copy, now, blocked=blocked)
     for failure in copy.failures:
         yield Finding(
             code="attempt-failed",
@@ -188,6 +192,21 @@ def _progress(copy: MissingCopy, now: datetime, *, blocked: bool) -> Finding:
     if request.state is not RequestState.SUBMITTED:
         return _waiting(copy, request.state, request.error, now, blocked=blocked)
     return _moving(copy, moved.state if moved else "", moved.due_at if moved else None, now)
+
+
+def _is_with_transfers(copy: MissingCopy) -> bool:
+    request = copy.request
+    return request is not None and not request.past and request.state is RequestState.SUBMITTED
+
+
+def _unknown(copy: MissingCopy) -> Finding:
+    job = copy.request.job_id if copy.request else ""
+    return Finding(
+        code="transfer-unknown",
+        weight=Weight.WAITS,
+        fact=f"a transfer to {copy.rse} was given to the transfer service (job {job}), which does not answer",
+        next="how far it is can be asked again once that service answers",
+    )
 
 
 def _waiting(copy: MissingCopy, state: RequestState, error: str, now: datetime, *, blocked: bool) -> Finding:

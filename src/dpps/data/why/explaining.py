@@ -11,6 +11,7 @@ from dpps.data.why.damage import explain_alarm, explain_damage, explain_dataset_
 from dpps.data.why.deletions import explain_deletion
 from dpps.data.why.findings import Explanation, Finding, Weight
 from dpps.data.why.observations import DatasetObservation, FileObservation
+from dpps.data.why.silences import explain_silences
 from dpps.domain.files import ArchivedFile
 
 __all__ = ["explain_dataset", "explain_file"]
@@ -27,9 +28,15 @@ def explain_file(seen: FileObservation, now: datetime) -> Explanation:
         Time of the look.
     """
     if seen.file is None:
-        return Explanation(subject=str(seen.lfn), findings=(_absent(seen),), known=seen.refusal is not None)
+        return Explanation(
+            subject=str(seen.lfn),
+            findings=(_absent(seen), *explain_silences(seen.silences)),
+            known=seen.refusal is not None,
+            unanswered=tuple(one.service for one in seen.silences),
+        )
     findings = [
         _whereabouts(seen),
+        *explain_silences(seen.silences),
         *explain_alarm(seen),
         *_visibility(seen.file),
         *_should(seen),
@@ -39,7 +46,11 @@ def explain_file(seen: FileObservation, now: datetime) -> Explanation:
         *map(explain_deletion, seen.deletions),
         *_onsite(seen),
     ]
-    return Explanation(subject=str(seen.lfn), findings=tuple(findings))
+    return Explanation(
+        subject=str(seen.lfn),
+        findings=tuple(findings),
+        unanswered=tuple(one.service for one in seen.silences),
+    )
 
 
 def explain_dataset(seen: DatasetObservation, now: datetime) -> Explanation:
@@ -54,6 +65,7 @@ def explain_dataset(seen: DatasetObservation, now: datetime) -> Explanation:
             fact=f"{seen.files} files; {seen.incomplete}{part} lack a copy that a rule wants"
             + (", as far as the catalogue knows" if doubted else ""),
         ),
+        *explain_silences(seen.silences),
         *explain_dataset_damage(seen, part),
         *_rules(seen.rules, doubted=doubted),
     ]
@@ -68,7 +80,11 @@ def explain_dataset(seen: DatasetObservation, now: datetime) -> Explanation:
                     known.add(key)
                     findings.append(finding)
     findings.extend(_deletions(seen))
-    return Explanation(subject=seen.name, findings=tuple(findings))
+    return Explanation(
+        subject=seen.name,
+        findings=tuple(findings),
+        unanswered=tuple(one.service for one in seen.silences),
+    )
 
 
 def _deletions(seen: DatasetObservation) -> Iterator[Finding]:
@@ -101,7 +117,8 @@ def _absent(seen: FileObservation) -> Finding:
         code="file-unknown",
         weight=Weight.BLOCKS,
         fact=f"the archive knows no file of this name{near}",
-        next="check the name: dpps data ls; nothing of this name waits in the hand-over folder either",
+        next="check the name: dpps data ls"
+        + ("" if seen.silences else "; nothing of this name waits in the hand-over folder either"),
     )
 
 

@@ -43,6 +43,9 @@ class Explanation:
     known: bool = True
     """False when neither the archive nor the hand-over folder has anything of this name."""
 
+    unanswered: tuple[str, ...] = ()
+    """Services that did not answer: the explanation is incomplete."""
+
     @property
     def verdict(self) -> Weight:
         """The gravest of the findings."""

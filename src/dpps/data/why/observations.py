@@ -27,6 +27,7 @@ __all__ = [
     "Refusal",
     "RequestLedger",
     "RequestState",
+    "Silence",
     "SiteFacts",
     "TransferRequest",
 ]
@@ -83,6 +84,15 @@ class SiteFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A service that did not answer: what it alone knows is not known."""
+
+    service: str
+    """As in ``dpps status``."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MissingCopy:
     """A copy that a rule wants at a storage and that is not there."""
 
@@ -90,7 +100,7 @@ class MissingCopy:
     state: ReplicaState
     request: TransferRequest | None = None
     moved: MovedFile | None = None
-    """What the transfer service says of the request's job."""
+    """What the transfer service says of the request's job; None also when it was not asked or is silent."""
     failures: tuple[RetryLog, ...] = ()
     links: tuple[LinkFacts, ...] = ()
 
@@ -138,6 +148,12 @@ class FileObservation:
     missing: tuple[MissingCopy, ...] = ()
     deletions: tuple[Deletion, ...] = ()
     sites: Mapping[str, SiteFacts] = field(default_factory=dict)
+    silences: tuple[Silence, ...] = ()
+
+    @property
+    def transfers_silent(self) -> bool:
+        """Whether nothing is known of transfers, rests and bans."""
+        return any(one.service == "transfers" for one in self.silences)
 
     @property
     def good(self) -> tuple[Replica, ...]:
@@ -168,6 +184,7 @@ class DatasetObservation:
     """Of how many of these a copy on site is being deleted."""
     deletions: tuple[Deletion, ...] = ()
     """Of some of these."""
+    silences: tuple[Silence, ...] = ()
 
 
 class CopyStates(Protocol):
@@ -190,5 +207,11 @@ class HandoverLedger(Protocol):
     """What the ingest service refused."""
 
     def refusals(self) -> Sequence[Refusal]:
-        """Return every handed-over file that was not taken; empty when the service does not answer."""
+        """Return every handed-over file that was not taken.
+
+        Raises
+        ------
+        Unavailable
+            When the service does not answer.
+        """
         ...

@@ -13,27 +13,26 @@ from dpps.data.audit.wrong import found_wrong
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, ReplicationRule
 from dpps.data.preservation.releasing import ReleaseGate
-from dpps.data.sites import Hold, HoldKind, SiteParts
-from dpps.data.transfers.lanes import is_named, storage_name
+from dpps.data.sites import HoldKind, SiteParts
+from dpps.data.transfers.lanes import storage_name
 from dpps.data.transfers.service import MovedFile, RetryLog
 from dpps.data.why.deletions import is_being_deleted, observe_deletions
 from dpps.data.why.explaining import explain_dataset, explain_file
 from dpps.data.why.findings import Explanation
+from dpps.data.why.looking import Look
 from dpps.data.why.observations import (
     CopyStates,
     DatasetObservation,
     FileObservation,
     HandoverLedger,
-    LinkFacts,
     MissingCopy,
     Refusal,
     RequestLedger,
     RequestState,
-    SiteFacts,
     TransferRequest,
 )
 from dpps.data.why.sites import SiteObservation, explain_site
-from dpps.domain.errors import NotFound, Unavailable
+from dpps.domain.errors import NotFound
 from dpps.domain.files import ArchivedFile, ReplicaState
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
@@ -84,9 +83,9 @@ def why(principal: Principal, parts: WhyParts, name: str) -> Explanation:
         members = _members(parts.catalogue, name)
         if members is not None:
             return explain_dataset(_observe_dataset(parts, name, members), parts.clock())
-        return explain_file(_observe_absence(parts, lfn), parts.clock())
+        return explain_file(_observe_absence(parts, lfn, Look(parts.sites)), parts.clock())
     rules = _rules(parts.catalogue, file.dataset)
-    return explain_file(_observe_file(parts, file, rules, _Look(parts)), parts.clock())
+    return explain_file(_observe_file(parts, file, rules, Look(parts.sites)), parts.clock())
 
 
 def why_site(principal: Principal, parts: WhyParts, rse: str) -> Explanation:
@@ -98,71 +97,35 @@ def why_site(principal: Principal, parts: WhyParts, rse: str) -> Explanation:
         When there is no such site.
     """
     authorize(principal, Action.INSPECT, rse)
-    look = _Look(parts)
+    look = Look(parts.sites)
     facts = look.site(rse)
     storage = storage_name(facts.condition.url_prefix)
+    transfers = parts.sites.transfers
+    links = look.transfers.ask(lambda: transfers.own_links(3600.0))
+    attempts = look.transfers.ask(lambda: transfers.own_attempts(limit=200)) or []
+    limits = look.transfers.ask(transfers.storage_limits) or {}
     seen = SiteObservation(
         facts=facts,
         links=tuple(
             one for one in look.holds if one.kind is HoldKind.LINK and rse in {one.source, one.destination}
         ),
         waiting=tuple(parts.sites.register.waiting_rules(rse)[:_WAITING_MAX]),
-        traffic=tuple(
-            one
-            for one in _told(lambda: parts.sites.transfers.own_links(3600.0))
-            if storage in {one.source, one.destination}
-        ),
+        traffic=None
+        if links is None
+        else tuple(one for one in links if storage in {one.source, one.destination}),
         failures=tuple(
             one
-            for one in _told(lambda: parts.sites.transfers.own_attempts(limit=200))
+            for one in attempts
             if one.failure and any(url.startswith(storage) for url in (one.source, one.destination))
         ),
-        limits=dict(_told(lambda: list(parts.sites.transfers.storage_limits().items()))).get(storage),
+        limits=limits.get(storage),
+        silences=look.silences,
     )
     return explain_site(seen, parts.clock())
 
 
-class _Look:
-    """What several files of one question share, asked once."""
-
-    def __init__(self, parts: WhyParts) -> None:
-        self._parts = parts
-        self._sites: dict[str, SiteFacts] = {}
-        self._distances: dict[tuple[str, str], int | None] = {}
-        self.holds = parts.sites.holds.holds()
-        self._rests = _told(parts.sites.transfers.own_rests)
-        self._bans = _told(parts.sites.transfers.bans)
-
-    def site(self, rse: str) -> SiteFacts:
-        """Return how a site is."""
-        if rse not in self._sites:
-            (condition,) = self._parts.sites.register.conditions([rse])
-            storage = storage_name(condition.url_prefix)
-            bans = (one.message for one in self._bans if is_named(one.storage, storage))
-            rests = (one for one in self._rests if one.storage == storage)
-            self._sites[rse] = SiteFacts(
-                condition=condition,
-                holds=tuple(one for one in self.holds if one.source == rse and one.kind is not HoldKind.LINK),
-                rest=next(rests, None),
-                ban=next(bans, None),
-            )
-        return self._sites[rse]
-
-    def link(self, source: str, destination: str) -> LinkFacts:
-        """Return whether the catalogue requests transfers on a link."""
-        ends = (source, destination)
-        if ends not in self._distances:
-            self._distances[ends] = self._parts.sites.register.distance(source, destination)
-        return LinkFacts(source=source, distance=self._distances[ends], hold=self._hold(source, destination))
-
-    def _hold(self, source: str, destination: str) -> Hold | None:
-        wanted = (HoldKind.LINK, source, destination)
-        found = (one for one in self.holds if (one.kind, one.source, one.destination) == wanted)
-        return next(found, None)
-
-
 def _observe_file(
-    parts: WhyParts, file: ArchivedFile, rules: Sequence[ReplicationRule], look: _Look
+    parts: WhyParts, file: ArchivedFile, rules: Sequence[ReplicationRule], look: Look
 ) -> FileObservation:
     kind = parts.policy.kind_of(file.metadata)
     wrong = found_wrong(parts.evidence, _complete_copies(file))
@@ -188,6 +151,7 @@ def _observe_file(
         missing=tuple(missing),
         deletions=tuple(observe_deletions(parts.gate, file)),
         sites={rse: look.site(rse) for rse in sorted(concerned)},
+        silences=look.silences,  # the last: all the others were asked
     )
 
 
@@ -196,32 +160,32 @@ def _complete_copies(file: ArchivedFile) -> list[CopyKey]:
 
 
 def _observe_copy(
-    parts: WhyParts, lfn: Lfn, rse: str, state: ReplicaState, good: Sequence[str], look: _Look
+    parts: WhyParts, lfn: Lfn, rse: str, state: ReplicaState, good: Sequence[str], look: Look
 ) -> MissingCopy:
     request = parts.requests.request(lfn, rse)
-    moved = _moved(parts, lfn, request)
+    moved = _moved(parts, lfn, request, look)
     return MissingCopy(
         rse=rse,
         state=state,
         request=request,
         moved=moved,
-        failures=tuple(_failures(parts, moved)),
+        failures=tuple(_failures(parts, moved, look)),
         links=tuple(look.link(source, rse) for source in good),
     )
 
 
-def _moved(parts: WhyParts, lfn: Lfn, request: TransferRequest | None) -> MovedFile | None:
+def _moved(parts: WhyParts, lfn: Lfn, request: TransferRequest | None, look: Look) -> MovedFile | None:
     if request is None or request.job_id is None or request.state is RequestState.DONE:
         return None
     job_id = request.job_id
-    files = _told(lambda: parts.sites.transfers.files([job_id]))
+    files = look.transfers.ask(lambda: parts.sites.transfers.files([job_id])) or []
     return next((one for one in files if one.metadata.get("name") == str(lfn)), None)
 
 
-def _failures(parts: WhyParts, moved: MovedFile | None) -> list[RetryLog]:
+def _failures(parts: WhyParts, moved: MovedFile | None, look: Look) -> list[RetryLog]:
     if moved is None or not moved.attempts:
         return []
-    return _told(lambda: parts.sites.transfers.retries(moved.job_id, moved.file_id))
+    return look.transfers.ask(lambda: parts.sites.transfers.retries(moved.job_id, moved.file_id)) or []
 
 
 def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> DatasetObservation:
@@ -238,7 +202,7 @@ def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> Data
         if state is ReplicaState.AVAILABLE
     ]
     names = {one.name for one in members}
-    look = _Look(parts)
+    look = Look(parts.sites)
     return DatasetObservation(
         name=name,
         files=len(members),
@@ -252,6 +216,7 @@ def _observe_dataset(parts: WhyParts, name: str, members: Sequence[Lfn]) -> Data
         deletions=tuple(
             deletion for one in _examples(parts, deleting) for deletion in observe_deletions(parts.gate, one)
         ),
+        silences=look.silences,
     )
 
 
@@ -269,12 +234,12 @@ def _is_deleted_on_site(states: Mapping[str, ReplicaState], onsite: Collection[s
     return any(rse in onsite and state is ReplicaState.UNAVAILABLE for rse, state in states.items())
 
 
-def _observe_absence(parts: WhyParts, lfn: Lfn) -> FileObservation:
+def _observe_absence(parts: WhyParts, lfn: Lfn, look: Look) -> FileObservation:
     absent = FileObservation(lfn=lfn, file=None)
-    for refusal in parts.handover.refusals():
+    for refusal in look.ingest.ask(parts.handover.refusals) or ():
         if _is_of(refusal, lfn):
             return replace(absent, refusal=refusal)
-    return replace(absent, similar=tuple(_near(parts.catalogue, lfn)))
+    return replace(absent, similar=tuple(_near(parts.catalogue, lfn)), silences=look.silences)
 
 
 def _is_of(refusal: Refusal, lfn: Lfn) -> bool:
@@ -304,12 +269,4 @@ def _rules(catalogue: Catalogue, dataset: str | None) -> list[ReplicationRule]:
     try:
         return catalogue.rules(dataset) if dataset else []
     except NotFound:
-        return []
-
-
-def _told[T](question: Callable[[], list[T]]) -> list[T]:
-    """Ask a service without which most can be explained still; nothing when it does not answer."""
-    try:
-        return question()
-    except (Unavailable, NotFound):
         return []

@@ -11,7 +11,8 @@ from dpps.data.sites import Hold, HoldKind, WaitingRule
 from dpps.data.transfers.service import ServiceAttempt, ServiceLink
 from dpps.data.why.copies import held_words, rest_finding
 from dpps.data.why.findings import Explanation, Finding, Weight
-from dpps.data.why.observations import SiteFacts
+from dpps.data.why.observations import Silence, SiteFacts
+from dpps.data.why.silences import explain_silences
 
 __all__ = ["SiteObservation", "explain_site"]
 
@@ -24,11 +25,12 @@ class SiteObservation:
     links: tuple[Hold, ...] = ()
     """Paused links from and to it."""
     waiting: tuple[WaitingRule, ...] = ()
-    traffic: tuple[ServiceLink, ...] = ()
-    """What its links do now and did in the last hour."""
+    traffic: tuple[ServiceLink, ...] | None = ()
+    """What its links do now and did in the last hour; None: the transfer service does not tell."""
     failures: tuple[ServiceAttempt, ...] = ()
     """Failed attempts of late, the newest first."""
     limits: tuple[int | None, int | None] | None = None
+    silences: tuple[Silence, ...] = ()
 
 
 def explain_site(seen: SiteObservation, now: datetime) -> Explanation:
@@ -36,11 +38,16 @@ def explain_site(seen: SiteObservation, now: datetime) -> Explanation:
     findings = (
         *_state(seen.facts),
         *_equipment(seen),
+        *explain_silences(seen.silences),
         *_traffic(seen),
         *_failures(seen, now),
         *_waiting(seen),
     )
-    return Explanation(subject=seen.facts.condition.rse, findings=findings)
+    return Explanation(
+        subject=seen.facts.condition.rse,
+        findings=findings,
+        unanswered=tuple(one.service for one in seen.silences),
+    )
 
 
 def _state(facts: SiteFacts) -> Iterator[Finding]:
@@ -118,15 +125,14 @@ def _equipment(seen: SiteObservation) -> Iterator[Finding]:
 
 
 def _traffic(seen: SiteObservation) -> Iterator[Finding]:
-    queued = sum(one.queued for one in seen.traffic)
-    active = sum(one.active for one in seen.traffic)
-    yield Finding(
-        code="traffic",
-        weight=Weight.NOTE,
-        fact=f"{active} transfers active, {queued} queued; in the last hour "
-        f"{sum(one.finished for one in seen.traffic)} arrived, "
-        f"{sum(one.failed for one in seen.traffic)} attempts failed",
-    )
+    if seen.traffic is not None:
+        yield _movement(seen.traffic)
+    elif not seen.silences:
+        yield Finding(
+            code="traffic-untold",
+            weight=Weight.NOTE,
+            fact="this transfer service does not tell what its links do",
+        )
     if seen.limits and any(seen.limits):
         inbound, outbound = seen.limits
         yield Finding(
@@ -134,6 +140,17 @@ def _traffic(seen: SiteObservation) -> Iterator[Finding]:
             weight=Weight.NOTE,
             fact=f"files at once: {inbound or 'any number'} written, {outbound or 'any number'} read",
         )
+
+
+def _movement(traffic: tuple[ServiceLink, ...]) -> Finding:
+    return Finding(
+        code="traffic",
+        weight=Weight.NOTE,
+        fact=f"{sum(one.active for one in traffic)} transfers active, "
+        f"{sum(one.queued for one in traffic)} queued; in the last hour "
+        f"{sum(one.finished for one in traffic)} arrived, "
+        f"{sum(one.failed for one in traffic)} attempts failed",
+    )
 
 
 def _failures(seen: SiteObservation, now: datetime) -> Iterator[Finding]:

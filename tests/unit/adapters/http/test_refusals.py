@@ -70,8 +70,10 @@ def test_every_refusal_is_told_with_its_reason(answering: Answering) -> None:
     ("status", "body"), [(503, "[]"), (200, "<html>"), (200, "[{}]"), (200, "[1]"), (200, "7")]
 )
 def test_what_is_no_answer_of_the_service_is_none(answering: Answering, status: int, body: str) -> None:
-    assert HttpHandoverLedger(answering(status, body)).refusals() == []
+    with pytest.raises(Unavailable, match="the ingest service does not answer"):
+        HttpHandoverLedger(answering(status, body)).refusals()
 
 
-def test_a_service_that_is_away_has_refused_nothing_that_is_known() -> None:
-    assert HttpHandoverLedger("http://127.0.0.1:9").refusals() == []
+def test_a_service_that_is_away_is_said_to_be_away() -> None:
+    with pytest.raises(Unavailable, match="the ingest service does not answer"):
+        HttpHandoverLedger("http://127.0.0.1:9").refusals()
