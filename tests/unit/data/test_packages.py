@@ -317,7 +317,7 @@ def test_a_copy_that_comes_between_look_and_upload_is_not_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = export(archive, products, tmp_path / "bag")
-    storage = cast(MemoryStorage, elsewhere.storage)
+    storage = cast("MemoryStorage", elsewhere.storage)
     url, upload = f"memory://other/PIC{RAW}", storage.upload
 
     def beside_another(local: Path, aside: str) -> FileContent:
@@ -340,7 +340,10 @@ def test_a_damaged_copy_of_a_half_entered_file_is_written_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = export(archive, products, tmp_path / "bag")
-    storage, catalogue = cast(MemoryStorage, elsewhere.storage), cast(MemoryCatalogue, elsewhere.catalogue)
+    storage, catalogue = (
+        cast("MemoryStorage", elsewhere.storage),
+        cast("MemoryCatalogue", elsewhere.catalogue),
+    )
 
     def dies(*_arguments: object) -> None:
         raise Unavailable("the importer is killed", code="catalogue-unavailable")
