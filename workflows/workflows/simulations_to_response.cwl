@@ -42,6 +42,9 @@ inputs:
   irf_config:
     type: File
     doc: Configuration of the response.
+  max_relative_error:
+    type: float?
+    doc: Largest relative error of a bin that the check accepts, as the configuration of the response says it.
   jobs:
     type: int
     default: 1
@@ -164,4 +167,5 @@ steps:
     run: ../tools/check_irf.cwl
     in:
       irf: compute_irf/irf
+      max_relative_error: max_relative_error
     out: [report, provenance_log]
