@@ -28,15 +28,18 @@ from dpps.data.storing import (
 from dpps.data.temporary import ExtendedFile, extend_lifetime
 from dpps.domain.errors import (
     Conflict,
+    DamagedFile,
     DppsError,
     InvalidInput,
     NotAuthorized,
     NotFound,
     Unavailable,
 )
+from dpps.domain.files import FileContent
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal, Role
 from dpps.products.submitted import product_type_keys
+from dpps.testing.handed_files import make_raw_stream
 from dpps.testing.storages import storage_element
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -266,6 +269,43 @@ def test_the_archive_scope_takes_only_what_an_inspector_has_read(desk: Desk) -> 
     damaged = only(desk.store(desk.file("x.fits.fz", b"no FITS", lfn="/ctao/acada/DL0/x.fits.fz")))
     assert damaged.outcome is StoreOutcome.REFUSED
     assert not desk.storage.files
+
+
+RAW_LFN = "/ctao/acada/DL0/x.fits.fz"
+
+
+def raw(desk: Desk, **metadata: object) -> FileToStore:
+    return FileToStore(
+        path=make_raw_stream(desk.folder / "x.fits.fz", obs_id=7), metadata=metadata, lfn=RAW_LFN
+    )
+
+
+def test_what_enters_the_archive_is_what_the_inspector_has_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, upload = raw(desk), desk.storage.upload
+
+    def after_a_change(path: Path, url: str) -> FileContent:
+        path.write_bytes(b"rewritten between inspection and upload")
+        return upload(path, url)
+
+    with monkeypatch.context() as changing:
+        changing.setattr(desk.storage, "upload", after_a_change)
+        assert refusal(only(desk.store(file)), DamagedFile).code == "file-changed"
+    assert not desk.storage.files
+    assert desk.visible() == []
+    file.path.unlink()
+    assert only(desk.store(raw(desk))).outcome is StoreOutcome.STORED
+
+
+def test_metadata_do_not_override_what_a_file_says_of_itself(desk: Desk) -> None:
+    error = refusal(only(desk.store(raw(desk, instance={"obs_id": 8}))), InvalidInput)
+    assert error.code == "metadata-contradicts"
+    assert "instance__obs_id is 7, not 8" in error.message
+    assert not desk.storage.files
+    (desk.folder / "x.fits.fz").unlink()
+    agreeing = raw(desk, instance={"obs_id": 7}, description="told by hand")
+    assert only(desk.store(agreeing)).outcome is StoreOutcome.STORED
 
 
 def test_a_dry_run_checks_and_does_nothing(desk: Desk) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 
 from dpps.data.fixity import local_error
+from dpps.data.ports import Inspection
 from dpps.data.storing.values import Candidate, FileToStore, StoreCall
 from dpps.data.temporary import TEMPORARY_SCOPE
 from dpps.domain.errors import InvalidInput
-from dpps.domain.files import MetadataValue
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, authorize
-from dpps.products.submitted import SubmittedProduct, describe_submitted, describe_temporary
+from dpps.products.submitted import SubmittedProduct, describe_submitted, describe_temporary, flat_metadata
 
 __all__ = ["check_file", "scope_action"]
 
@@ -32,7 +31,8 @@ def scope_action(lfn: Lfn) -> Action:
 def check_file(call: StoreCall, file: FileToStore) -> Candidate:
     """Check everything about a file that can be told without reading it."""
     size_bytes = _size_bytes(file.path)
-    product = _described(call, file)
+    inspection = _inspection(call, file)
+    product = _described(call, file, inspection)
     _check_scope(call, product.lfn)
     authorize(call.principal, scope_action(product.lfn), product.lfn.name)
     dataset = Lfn(file.dataset) if file.dataset is not None else Lfn(product.lfn.parent)
@@ -52,7 +52,8 @@ def check_file(call: StoreCall, file: FileToStore) -> Candidate:
             lfn=product.lfn,
         )
     product = SubmittedProduct(lfn=product.lfn, dataset=dataset.name, metadata=product.metadata)
-    return Candidate(file=file, product=product, size_bytes=size_bytes)
+    inspected = None if inspection is None else inspection.content
+    return Candidate(file=file, product=product, size_bytes=size_bytes, inspected=inspected)
 
 
 def _size_bytes(path: Path) -> int:
@@ -68,7 +69,14 @@ def _size_bytes(path: Path) -> int:
     return status.st_size
 
 
-def _described(call: StoreCall, file: FileToStore) -> SubmittedProduct:
+def _inspection(call: StoreCall, file: FileToStore) -> Inspection | None:
+    """Return what a file for the archive scope says of itself; of others nobody asks."""
+    if file.lfn is None or call.settings.lifetime is not None:
+        return None
+    return _inspected(call, file.path) if scope_action(Lfn(file.lfn)) is Action.INGEST else None
+
+
+def _described(call: StoreCall, file: FileToStore, inspection: Inspection | None) -> SubmittedProduct:
     settings = call.settings
     if settings.lifetime is not None:
         name = file.lfn or f"/{settings.vo}/{TEMPORARY_SCOPE}/{call.principal.name}/files/{file.path.name}"
@@ -77,8 +85,9 @@ def _described(call: StoreCall, file: FileToStore) -> SubmittedProduct:
         )
     lfn = None if file.lfn is None else Lfn(file.lfn)
     metadata = file.metadata
-    if lfn is not None and scope_action(lfn) is Action.INGEST:
-        metadata = {**_inspected(call, file.path), **metadata}
+    if inspection is not None:
+        _refuse_contradictions(file, inspection)
+        metadata = {**inspection.metadata, **flat_metadata(metadata)}
     return describe_submitted(
         metadata,
         file_name=file.path.name,
@@ -89,7 +98,21 @@ def _described(call: StoreCall, file: FileToStore) -> SubmittedProduct:
     )
 
 
-def _inspected(call: StoreCall, path: Path) -> Mapping[str, MetadataValue]:
+def _refuse_contradictions(file: FileToStore, inspection: Inspection) -> None:
+    """Refuse metadata that say of a file what it does not say of itself; its description is free."""
+    given, told = flat_metadata(file.metadata), inspection.metadata
+    wrong = [key for key in given if key != "description" and key in told and given[key] != told[key]]
+    if wrong:
+        said = "; ".join(f"{key} is {told[key]!r}, not {given[key]!r}" for key in wrong)
+        raise InvalidInput(
+            f"{file.path} says otherwise of itself: {said}",
+            code="metadata-contradicts",
+            next_step="leave these keys out: they are read from the file",
+            path=file.path,
+        )
+
+
+def _inspected(call: StoreCall, path: Path) -> Inspection:
     """Return what a complete reading of a file for the archive scope shows."""
     authorize(call.principal, Action.INGEST, str(path))
     inspector = next((one for one in call.parts.inspectors if one.accepts(path)), None)
@@ -100,7 +123,7 @@ def _inspected(call: StoreCall, path: Path) -> Mapping[str, MetadataValue]:
             next_step="store it as a product: a name below /<vo>/dpps/, or none",
             path=path,
         )
-    return inspector.inspect(path).metadata
+    return inspector.inspect(path)
 
 
 def _check_scope(call: StoreCall, lfn: Lfn) -> None:

@@ -53,6 +53,7 @@ def _brought(call: StoreCall, candidate: Candidate) -> FileContent:
     _check_known(candidate)
     if storage.size_bytes(url) is not None:
         content = read_content(path)
+        _check_unchanged(candidate, content)
         if storage.read_back(url) == content:
             return content  # brought by a call that was killed, or there already
         if candidate.known is None:
@@ -60,9 +61,11 @@ def _brought(call: StoreCall, candidate: Candidate) -> FileContent:
         storage.delete(url)  # registered with these bytes and damaged since: it is written anew
     aside = _aside_url(call, candidate)
     content = storage.upload(path, aside)
-    if candidate.known is not None and content != candidate.known.content:
+    try:
+        _check_unchanged(candidate, content)
+    except DamagedFile:
         storage.delete(aside)
-        raise _changed(candidate)
+        raise
     try:
         storage.rename(aside, url)
     except Conflict as taken:
@@ -89,10 +92,13 @@ def _taken(candidate: Candidate, other: str) -> Conflict:
     )
 
 
-def _changed(candidate: Candidate) -> DamagedFile:
-    return DamagedFile(
-        f"{candidate.file.path} changed while it was read",
-        code="file-changed",
-        next_step="store it when nothing writes to it any more",
-        path=candidate.file.path,
-    )
+def _check_unchanged(candidate: Candidate, content: FileContent) -> None:
+    """Refuse other bytes than those that were inspected, or that the archive has under this name."""
+    expected = candidate.inspected or (candidate.known.content if candidate.known is not None else content)
+    if content != expected:
+        raise DamagedFile(
+            f"{candidate.file.path} changed while it was read",
+            code="file-changed",
+            next_step="store it when nothing writes to it any more",
+            path=candidate.file.path,
+        )

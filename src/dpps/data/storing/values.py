@@ -12,7 +12,7 @@ from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, FileInspector, Registration, Storage
 from dpps.data.temporary import TemporaryKeeper
 from dpps.domain.errors import DppsError
-from dpps.domain.files import ArchivedFile
+from dpps.domain.files import ArchivedFile, FileContent
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Principal
 from dpps.products.submitted import SubmittedProduct
@@ -101,6 +101,8 @@ class Candidate:
     file: FileToStore
     product: SubmittedProduct
     size_bytes: int
+    inspected: FileContent | None = None
+    """What an inspector has read: nothing else may enter the archive under this description."""
     known: ArchivedFile | None = None
     registration: Registration | None = None
 
