@@ -39,9 +39,11 @@ class RucioCopyKeeper:
     def keep(self, rse: str, lfns: Sequence[Lfn]) -> Mapping[Lfn, str]:
         """Take copies back; return the files of which none is held, with the reason."""
         refused: dict[Lfn, str] = {}
+        with catalogue_errors(f"look which of {len(lfns)} copies at {rse} are held"):
+            ours = self._ours(rse, lfns)
         for chunk in batched(lfns, _CHUNK):
             with catalogue_errors(f"take {len(chunk)} copies at {rse} back"):
-                held = self._renewed(self._ours(rse, chunk))
+                held = self._renewed({lfn: ours[lfn] for lfn in chunk if lfn in ours})
             refused |= self._added(rse, [lfn for lfn in chunk if lfn not in held])
         return refused
 
@@ -107,18 +109,18 @@ class RucioCopyKeeper:
         """
         from rucio.common.exception import RuleNotFound
 
-        held: list[Lfn] = []
-        for chunk in batched(lfns, _CHUNK):
-            with catalogue_errors(f"let {len(chunk)} copies at {rse} go"):
-                ours = self._ours(rse, chunk)
-                for rule in (one for rules in ours.values() for one in rules):
-                    with suppress(RuleNotFound):
-                        self._client.update_replication_rule(rule["id"], {"lifetime": -1})
-            held += [lfn for lfn in chunk if lfn in ours]
-        return held
+        with catalogue_errors(f"let {len(lfns)} copies at {rse} go"):
+            ours = self._ours(rse, lfns)
+            for rule in (one for rules in ours.values() for one in rules):
+                with suppress(RuleNotFound):
+                    self._client.update_replication_rule(rule["id"], {"lifetime": -1})
+        return [lfn for lfn in lfns if lfn in ours]
 
     def _ours(self, rse: str, lfns: Sequence[Lfn]) -> dict[Lfn, list[Mapping[str, Any]]]:
-        """Return our rules for copies of these files, by file; those without are left out."""
+        """Return our rules for copies of these files, by file; those without are left out.
+
+        Of several files all our rules at the storage are listed, once: the catalogue finds no list of names.
+        """
         filters = {"account": self._client.account, "rse_expression": rse, "comments": _COMMENT}
         if len(lfns) == 1:
             filters |= {"scope": lfns[0].scope, "name": lfns[0].name}
