@@ -182,6 +182,15 @@ def test_a_night_that_was_killed_while_it_tidied_up_is_complete(
     assert not (tmp_path / ".unfinished").exists()
 
 
+def test_unfinished_work_is_of_one_process_at_a_time(tmp_path: Path) -> None:
+    parts = tmp_path / ".unfinished" / "block"
+    with resuming.claimed(parts, "same", []):
+        with pytest.raises(Conflict, match="another process works in"), resuming.claimed(parts, "same", []):
+            pass
+        assert parts.is_dir()
+    assert not parts.parent.exists()
+
+
 def test_another_table_of_the_same_name_is_another_night(write: Write, tmp_path: Path) -> None:
     night = load_night(write(NIGHT, atmosphere="air.dat"))
     table = tmp_path / "air.dat"

@@ -19,7 +19,7 @@ from dpps_simpipe.instrument import Array, load_array
 from dpps_simpipe.observation.blocks import LEAST_ALTITUDE_DEG
 from dpps_simpipe.observation.cameras import ORIGIN
 from dpps_simpipe.observation.products import SITES, write_json, write_table
-from dpps_simpipe.observation.resuming import claim, release, sweep
+from dpps_simpipe.observation.resuming import claimed, sweep
 from dpps_simpipe.observation.sky import Horizon
 from dpps_simpipe.streams import (
     Layout,
@@ -262,29 +262,28 @@ def take(
     if manifest.is_file() and not parts.exists():
         sweep(parts)
         return _handed_over(_finished(manifest, fingerprint, output), hand_over=hand_over)
-    claim(parts, fingerprint, files)
     tell = progress or (lambda _done, _total: None)
     jobs = [(run, layout, tel_id) for tel_id in run.tel_ids]
-    run_jobs(_take_telescope, jobs, workers, lambda done: tell(done, len(jobs)))
-    kinds = ("pixels", "events") + (("stars",) if run.kind == "stars" else ())
-    truth = [_truth_path(run, output, tel_id, kind) for tel_id in run.tel_ids for kind in kinds]
-    write_json(
-        manifest,
-        {
-            "dpps_calibration_run": 1,
-            "kind": run.kind,
-            "obs_id": run.obs_id,
-            "sb_id": run.sb_id,
-            "events": run.events,
-            "files": [str(path.relative_to(output)) for path in files],
-            "truth": [str(path.relative_to(output)) for path in truth],
-            "seed": run.seed,
-            "description_sha256": fingerprint,
-            "software": f"dpps-simpipe {__version__}",
-        },
-    )
-    # Before anybody is told: once taken away, streams must not look as if they were missing.
-    release(parts)
+    # The folder goes before anybody is told: streams that were taken away must not look as if missing.
+    with claimed(parts, fingerprint, files):
+        run_jobs(_take_telescope, jobs, workers, lambda done: tell(done, len(jobs)))
+        kinds = ("pixels", "events") + (("stars",) if run.kind == "stars" else ())
+        truth = [_truth_path(run, output, tel_id, kind) for tel_id in run.tel_ids for kind in kinds]
+        write_json(
+            manifest,
+            {
+                "dpps_calibration_run": 1,
+                "kind": run.kind,
+                "obs_id": run.obs_id,
+                "sb_id": run.sb_id,
+                "events": run.events,
+                "files": [str(path.relative_to(output)) for path in files],
+                "truth": [str(path.relative_to(output)) for path in truth],
+                "seed": run.seed,
+                "description_sha256": fingerprint,
+                "software": f"dpps-simpipe {__version__}",
+            },
+        )
     return _handed_over(_finished(manifest, fingerprint, output), hand_over=hand_over)
 
 

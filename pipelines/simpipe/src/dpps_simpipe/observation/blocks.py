@@ -19,7 +19,7 @@ from dpps_simpipe.observation.products import (
     write_truth,
 )
 from dpps_simpipe.observation.recorded import Recorded, put_together
-from dpps_simpipe.observation.resuming import claim, release
+from dpps_simpipe.observation.resuming import claimed
 from dpps_simpipe.observation.sky import Horizon, Track
 from dpps_simpipe.observation.slices import make_slice
 from dpps_simpipe.observation.thrown import n_slices
@@ -234,29 +234,29 @@ def make_block(
     described = stream_block(night, block, array, track)
     layout = Layout(output=places.output, scope=places.scope, block=described)
     outputs = layout.array_file("SUBARRAY"), layout.array_file("TEL")
-    parts = claim(places.unfinished(block), places.fingerprint, outputs)
-    events = put_together(
-        _slices(night, block, parts, workers, tell),
-        dead_time_s=night.dead_time_s,
-        core_radius_m=[one.core_radius_m for one in night.populations],
-    )
-    if not len(events.events):
-        raise InvalidInput(
-            f"observation block {block.obs_id}: none of {events.thrown.sum()} showers triggered the array",
-            code="simpipe.observation-empty",
-            next_step="Observe longer, or throw more: fraction, core_radius, energies.",
-            obs_id=block.obs_id,
+    # The folder goes before anybody is told: streams that were taken away must not look as if missing.
+    with claimed(places.unfinished(block), places.fingerprint, outputs) as parts:
+        events = put_together(
+            _slices(night, block, parts, workers, tell),
+            dead_time_s=night.dead_time_s,
+            core_radius_m=[one.core_radius_m for one in night.populations],
         )
-    streams = _Streams(night=night, block=described, layout=layout, events=events)
-    files = list(streams.array())
-    for telescope in array.telescopes:
-        files += streams.telescope(telescope)
-    write_truth(places.truth(block), night, block, events, array)
-    write_notes(places.notes(block), night, block, array)
-    manifest = _manifest(night, block, places, events, track, files)
-    write_json(places.manifest(block), manifest)
-    # Before anybody is told: once taken away, streams must not look as if they were missing.
-    release(parts)
+        if not len(events.events):
+            raise InvalidInput(
+                f"observation block {block.obs_id}: none of {events.thrown.sum()} showers triggered "
+                "the array",
+                code="simpipe.observation-empty",
+                next_step="Observe longer, or throw more: fraction, core_radius, energies.",
+                obs_id=block.obs_id,
+            )
+        streams = _Streams(night=night, block=described, layout=layout, events=events)
+        files = list(streams.array())
+        for telescope in array.telescopes:
+            files += streams.telescope(telescope)
+        write_truth(places.truth(block), night, block, events, array)
+        write_notes(places.notes(block), night, block, array)
+        manifest = _manifest(night, block, places, events, track, files)
+        write_json(places.manifest(block), manifest)
     return manifest
 
 

@@ -1,18 +1,24 @@
 """Folders of unfinished work: who began it may go on, nobody else."""
 
+import fcntl
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dpps.domain.errors import Conflict
 
-__all__ = ["claim", "release", "sweep"]
+__all__ = ["claimed", "sweep"]
 
 _DONE = ".done"
 
 
-def claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> Path:
-    """Make a folder of unfinished work, or make sure that it belongs to this description.
+@contextmanager
+def claimed(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> Iterator[Path]:
+    """Make a folder of unfinished work, or go on in that of this description; remove it when all is done.
+
+    An interruption leaves the folder. Only one process at a time has it.
 
     Parameters
     ----------
@@ -23,20 +29,44 @@ def claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> Path:
     outputs : sequence of Path
         Files that nobody else may have written before the work begins.
 
-    Returns
-    -------
+    Yields
+    ------
     Path
         `parts`.
 
     Raises
     ------
     Conflict
-        The folder belongs to another description, or an output is there without it.
+        The folder belongs to another description or is in use, or an output is there without it.
     """
+    _claim(parts, fingerprint, outputs)
+    descriptor = os.open(parts, os.O_RDONLY)
+    try:
+        _lock(descriptor, parts)
+        yield parts
+        _release(parts)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, parts: Path) -> None:
+    """Keep others away until the descriptor is closed, at the latest with the end of the process."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Conflict(
+            f"another process works in {parts}",
+            code="simpipe.parts-in-use",
+            next_step="Wait until it ends, then call again.",
+            path=parts,
+        ) from error
+
+
+def _claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> None:
     mark = parts / "description.sha256"
     if mark.is_file():
         if mark.read_text(encoding="ascii") == fingerprint:
-            return parts
+            return
         raise Conflict(
             f"{parts} holds unfinished work of another description",
             code="simpipe.parts-of-another-observation",
@@ -55,29 +85,22 @@ def claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> Path:
     unfinished = mark.with_name(f".{mark.name}.part")
     unfinished.write_text(fingerprint, encoding="ascii")
     unfinished.replace(mark)
-    return parts
 
 
-def release(parts: Path) -> None:
-    """Give up the folder of finished work: at once, however often the call is interrupted.
-
-    Parameters
-    ----------
-    parts : Path
-        The folder. Half removed it would look like work of somebody else.
-    """
+def _release(parts: Path) -> None:
+    """Give up the folder of finished work at once: half removed it would look like work of somebody else."""
     sweep(parts)
     parts.rename(parts.with_name(f"{parts.name}{_DONE}"))
     sweep(parts)
 
 
 def sweep(parts: Path) -> None:
-    """Remove what an interrupted `release` left, and the folder above when it is empty.
+    """Remove what an interrupted removal left, and the folder above when it is empty.
 
     Parameters
     ----------
     parts : Path
-        The folder, which is released already.
+        The folder, of which only a remnant under another name may be left.
     """
     done = parts.with_name(f"{parts.name}{_DONE}")
     if done.is_dir():
