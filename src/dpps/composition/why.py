@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 from dpps.composition.data import build_catalogue, build_policy
+from dpps.composition.ingest import handover_root
 from dpps.composition.instance import Instance
 from dpps.composition.releases import build_gate
 from dpps.composition.rucio_accounts import connect_account
@@ -41,7 +42,7 @@ def open_why(folder: StateFolder) -> Iterator[WhyParts]:
             copies=RucioCopyStates(client),
             requests=RucioRequestLedger(client),
             sites=sites,
-            handover=HttpHandoverLedger(instance.endpoint("ingest").url),
+            handover=HttpHandoverLedger(instance.endpoint("ingest").url, handover_root(folder)),
             policy=build_policy(folder),
             evidence=SqlEvidence(engine),
             findings=SqlFindings(engine),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import httpx
 
 from dpps.data.why.observations import Refusal
@@ -19,10 +22,18 @@ class HttpHandoverLedger:
     ----------
     url : str
         Address of the ingest service.
+    folder : Path
+        The hand-over folder that it watches.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path) -> None:
         self._url = url
+        self._folder = folder
+
+    @property
+    def folder(self) -> str:
+        """The hand-over folder that the service watches; it tells of no other one."""
+        return str(self._folder)
 
     def refusals(self) -> list[Refusal]:
         """Return every handed-over file that was not taken.
@@ -35,10 +46,10 @@ class HttpHandoverLedger:
         try:
             answer = httpx.get(f"{self._url}/refused", trust_env=False, timeout=_TIMEOUT_SECONDS)
             answer.raise_for_status()
-            return [_refusal(one) for one in answer.json()]
+            return [_refusal(one, self._folder) for one in answer.json()]
         except httpx.HTTPError as outage:
             raise self._silent(str(outage)) from outage
-        except (ValueError, KeyError, TypeError) as rubbish:
+        except (ValueError, KeyError, TypeError, AttributeError) as rubbish:
             raise self._silent("what answers is not the service") from rubbish
 
     def _silent(self, reason: str) -> Unavailable:
@@ -49,11 +60,15 @@ class HttpHandoverLedger:
         )
 
 
-def _refusal(told: dict[str, object]) -> Refusal:
+def _refusal(told: dict[str, Any], folder: Path) -> Refusal:
+    path = Path(str(told["path"]))
+    own = path.is_relative_to(folder)
     return Refusal(
-        path=str(told["path"]),
+        path=str(path),
+        handed=str(path.relative_to(folder) if own else path),
         code=str(told["code"]),
         message=str(told["message"]),
         next_step=str(told["next_step"]),
         retryable=bool(told["retryable"]),
+        lfn=str(told["identifiers"].get("lfn", "")),
     )

@@ -10,7 +10,7 @@ from dpps.data.why.copies import explain_copy
 from dpps.data.why.damage import explain_alarm, explain_damage, explain_dataset_damage
 from dpps.data.why.deletions import explain_deletion
 from dpps.data.why.findings import Explanation, Finding, Weight
-from dpps.data.why.observations import DatasetObservation, FileObservation
+from dpps.data.why.observations import DatasetObservation, FileObservation, Refusal
 from dpps.data.why.silences import explain_silences
 from dpps.domain.files import ArchivedFile
 
@@ -45,6 +45,7 @@ def explain_file(seen: FileObservation, now: datetime) -> Explanation:
         *(finding for copy in seen.missing for finding in explain_copy(copy, seen, now)),
         *map(explain_deletion, seen.deletions),
         *_onsite(seen),
+        *_handed_again(seen),
     ]
     return Explanation(
         subject=str(seen.lfn),
@@ -104,22 +105,42 @@ def _deletions(seen: DatasetObservation) -> Iterator[Finding]:
 
 def _absent(seen: FileObservation) -> Finding:
     if seen.refusal is not None:
-        again = "it is tried again by itself" if seen.refusal.retryable else seen.refusal.next_step
-        return Finding(
-            code="handover-refused",
-            weight=Weight.WAITS if seen.refusal.retryable else Weight.BLOCKS,
-            fact=f"not in the archive: handed over as {seen.refusal.path} and not taken",
-            cause=seen.refusal.message,
-            next=again,
-        )
+        if seen.refusal.is_for(seen.lfn):
+            return _refused(
+                seen.refusal, f"not in the archive: handed over as {seen.refusal.path} and not taken"
+            )
+        like = f"a file of this name was handed over and not taken: {seen.refusal.path}"
+        return _refused(seen.refusal, f"not in the archive; {like}")
     near = f"; near names: {', '.join(seen.similar)}" if seen.similar else ""
     return Finding(
         code="file-unknown",
         weight=Weight.BLOCKS,
         fact=f"the archive knows no file of this name{near}",
         next="check the name: dpps data ls"
-        + ("" if seen.silences else "; nothing of this name waits in the hand-over folder either"),
+        + (
+            ""
+            if seen.silences
+            else f"; nothing of this name waits in {seen.handover} either (other hand-over folders: "
+            "dpps ingest quarantine list FOLDER)"
+        ),
     )
+
+
+def _refused(refusal: Refusal, fact: str) -> Finding:
+    return Finding(
+        code="handover-refused",
+        weight=Weight.WAITS if refusal.retryable else Weight.BLOCKS,
+        fact=fact,
+        cause=refusal.message,
+        next="it is tried again by itself" if refusal.retryable else refusal.next_step,
+    )
+
+
+def _handed_again(seen: FileObservation) -> Iterator[Finding]:
+    if seen.refusal is not None:
+        yield _refused(
+            seen.refusal, f"{seen.refusal.path} was handed over for this name, too, and is not done with"
+        )
 
 
 def _whereabouts(seen: FileObservation) -> Finding:

@@ -123,10 +123,18 @@ class Refusal:
     """A handed-over file that was not taken."""
 
     path: str
+    handed: str
+    """Its path below the hand-over folder."""
     code: str
     message: str
     next_step: str
     retryable: bool
+    lfn: str = ""
+    """Name that it would have got, where that is told."""
+
+    def is_for(self, lfn: Lfn) -> bool:
+        """Tell whether the file would have got this name: raw files get their path below the folder."""
+        return str(lfn) in (self.lfn, f"/{self.handed}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +146,9 @@ class FileObservation:
     similar: tuple[str, ...] = ()
     """Names that are near, when there is no such file."""
     refusal: Refusal | None = None
+    """Of what was handed over for this name, or, for unknown files, under its last part."""
+    handover: str = ""
+    """The hand-over folder that was asked for."""
     kind: str = ""
     copies_wanted: int = 0
     frees_onsite: bool = False
@@ -205,6 +216,11 @@ class RequestLedger(Protocol):
 
 class HandoverLedger(Protocol):
     """What the ingest service refused."""
+
+    @property
+    def folder(self) -> str:
+        """The hand-over folder that the service watches; it tells of no other one."""
+        ...
 
     def refusals(self) -> Sequence[Refusal]:
         """Return every handed-over file that was not taken.

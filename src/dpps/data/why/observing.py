@@ -10,6 +10,7 @@ from datetime import datetime
 from dpps.data.audit.ports import Evidence, Findings
 from dpps.data.audit.records import CopyKey
 from dpps.data.audit.wrong import found_wrong
+from dpps.data.handover import RAW_LEVEL
 from dpps.data.policy import PreservationPolicy
 from dpps.data.ports import Catalogue, ReplicationRule
 from dpps.data.preservation.releasing import ReleaseGate
@@ -84,8 +85,10 @@ def why(principal: Principal, parts: WhyParts, name: str) -> Explanation:
         if members is not None:
             return explain_dataset(_observe_dataset(parts, name, members), parts.clock())
         return explain_file(_observe_absence(parts, lfn, Look(parts.sites)), parts.clock())
-    rules = _rules(parts.catalogue, file.dataset)
-    return explain_file(_observe_file(parts, file, rules, Look(parts.sites)), parts.clock())
+    rules, look = _rules(parts.catalogue, file.dataset), Look(parts.sites)
+    refusal = _refusal(parts, lfn, look)
+    seen = _observe_file(parts, file, rules, look)
+    return explain_file(replace(seen, refusal=refusal), parts.clock())
 
 
 def why_site(principal: Principal, parts: WhyParts, rse: str) -> Explanation:
@@ -235,15 +238,28 @@ def _is_deleted_on_site(states: Mapping[str, ReplicaState], onsite: Collection[s
 
 
 def _observe_absence(parts: WhyParts, lfn: Lfn, look: Look) -> FileObservation:
-    absent = FileObservation(lfn=lfn, file=None)
-    for refusal in look.ingest.ask(parts.handover.refusals) or ():
-        if _is_of(refusal, lfn):
-            return replace(absent, refusal=refusal)
-    return replace(absent, similar=tuple(_near(parts.catalogue, lfn)), silences=look.silences)
+    refused = look.ingest.ask(parts.handover.refusals) or ()
+    absent = FileObservation(lfn=lfn, file=None, handover=parts.handover.folder, silences=look.silences)
+    meant = [one for one in refused if one.is_for(lfn)] or [
+        one for one in refused if not _is_raw(lfn) and not one.lfn and _last_part(one.path) == lfn.basename
+    ]
+    if meant:
+        return replace(absent, refusal=meant[0])
+    return replace(absent, similar=tuple(_near(parts.catalogue, lfn)))
 
 
-def _is_of(refusal: Refusal, lfn: Lfn) -> bool:
-    return refusal.path.endswith(str(lfn)) or refusal.path.rpartition("/")[2] == lfn.basename
+def _refusal(parts: WhyParts, lfn: Lfn, look: Look) -> Refusal | None:
+    """Return why something else that was handed over for the name of a known file was not taken."""
+    refused = look.ingest.ask(parts.handover.refusals) or ()
+    return next((one for one in refused if one.is_for(lfn)), None)
+
+
+def _is_raw(lfn: Lfn) -> bool:
+    return RAW_LEVEL in lfn.name.split("/")[3:4]
+
+
+def _last_part(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _near(catalogue: Catalogue, lfn: Lfn) -> list[str]:

@@ -22,7 +22,8 @@ def explain_silences(silences: Iterable[Silence]) -> Iterator[Finding]:
     for one in silences:
         yield Finding(
             code=f"{one.service}-silent",
-            weight=Weight.BLOCKS,
+            # What is in the archive does not wait for the ingest service.
+            weight=Weight.NOTE if one.service == "ingest" else Weight.BLOCKS,
             fact=_NOT_KNOWN[one.service],
             cause=one.reason,
             next=f"look at it, then ask again: dpps status; dpps logs {one.service}",

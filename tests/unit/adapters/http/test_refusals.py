@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -47,21 +48,27 @@ def answering() -> Iterator[Answering]:
 
 def test_every_refusal_is_told_with_its_reason(answering: Answering) -> None:
     # As `HandoverWork.refusals` writes them.
-    error = Unavailable("no room on site", code="storage-full", next_step="make room", path="/handover/a")
+    error = Unavailable(
+        "no room on site",
+        code="storage-full",
+        next_step="make room",
+        path="/handover/a",
+        lfn="/ctao/acada/DL0/a",
+    )
     waiting = {"path": "/handover/a", "quarantine": None, **error.as_dict()}
     quarantined = {
         "path": "/handover/b", "quarantine": "/handover/quarantine/b", "code": "file-empty",
         "message": "it is empty", "next_step": "hand it over again", "retryable": False, "identifiers": {},
     }  # fmt: skip
-    ledger = HttpHandoverLedger(answering(200, json.dumps([waiting, quarantined])))
+    ledger = HttpHandoverLedger(answering(200, json.dumps([waiting, quarantined])), Path("/handover"))
     assert ledger.refusals() == [
         Refusal(
-            path="/handover/a", code="storage-full", message="no room on site", next_step="make room",
-            retryable=error.retryable,
+            path="/handover/a", handed="a", code="storage-full", message="no room on site",
+            next_step="make room", retryable=error.retryable, lfn="/ctao/acada/DL0/a",
         ),
         Refusal(
-            path="/handover/b", code="file-empty", message="it is empty", next_step="hand it over again",
-            retryable=False,
+            path="/handover/b", handed="b", code="file-empty", message="it is empty",
+            next_step="hand it over again", retryable=False,
         ),
     ]  # fmt: skip
 
@@ -71,9 +78,9 @@ def test_every_refusal_is_told_with_its_reason(answering: Answering) -> None:
 )
 def test_what_is_no_answer_of_the_service_is_none(answering: Answering, status: int, body: str) -> None:
     with pytest.raises(Unavailable, match="the ingest service does not answer"):
-        HttpHandoverLedger(answering(status, body)).refusals()
+        HttpHandoverLedger(answering(status, body), Path("/handover")).refusals()
 
 
 def test_a_service_that_is_away_is_said_to_be_away() -> None:
     with pytest.raises(Unavailable, match="the ingest service does not answer"):
-        HttpHandoverLedger("http://127.0.0.1:9").refusals()
+        HttpHandoverLedger("http://127.0.0.1:9", Path("/handover")).refusals()

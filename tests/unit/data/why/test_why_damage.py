@@ -18,6 +18,7 @@ from dpps.domain.names import Lfn
 from dpps.testing.handed_files import announce, make_simtel
 from tests.unit.data.audit.conftest import Audit
 from tests.unit.data.conftest import Archive, archive
+from tests.unit.data.why.test_why_absent import NothingRefused
 
 __all__ = ["archive"]
 
@@ -52,7 +53,7 @@ def explained(audit: Audit, name: str) -> Explanation:
             "Any",
             SimpleNamespace(holds=MemoryHoldStore(), transfers=SimpleNamespace(own_rests=list, bans=list)),
         ),
-        handover=cast("Any", None),
+        handover=NothingRefused(),
         policy=archive.policy,
         evidence=audit.evidence,
         findings=audit.findings,

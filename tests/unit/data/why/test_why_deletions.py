@@ -23,6 +23,7 @@ from dpps.domain.files import ReplicaState
 from dpps.domain.names import Lfn
 from dpps.testing.handed_files import announce, make_simtel
 from tests.unit.data.conftest import Archive, archive
+from tests.unit.data.why.test_why_absent import NothingRefused
 
 __all__ = ["archive"]
 
@@ -45,7 +46,7 @@ class Freed:
             copies=MemoryCopyStates(self.archive.catalogue),
             requests=cast("Any", None),  # no copy is missing
             sites=cast("Any", SimpleNamespace(holds=MemoryHoldStore(), transfers=nobody)),
-            handover=cast("Any", None),
+            handover=NothingRefused(),
             policy=self.archive.policy,
             evidence=self.gate.reader.evidence,
             findings=MemoryFindings(),

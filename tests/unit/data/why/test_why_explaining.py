@@ -269,7 +269,12 @@ def test_unknown_names_come_with_near_ones_and_refused_files_with_their_reason()
     unknown = FileObservation(lfn=LFN, file=None, similar=("/ctao/acada/DL0/f2",))
     assert "/ctao/acada/DL0/f2" in text(explain_file(unknown, NOW))
     refusal = Refusal(
-        path="/in/f1", code="file-damaged", message="truncated", next_step="send it again", retryable=False
+        path="/in/ctao/acada/DL0/f1",
+        handed="ctao/acada/DL0/f1",
+        code="file-damaged",
+        message="truncated",
+        next_step="send it again",
+        retryable=False,
     )
     explained = explain_file(replace(unknown, refusal=refusal), NOW)
     assert (codes(explained), explained.verdict) == ({"handover-refused"}, Weight.BLOCKS)

@@ -29,6 +29,8 @@ TRANSFERS_SILENT = (Silence(service="transfers", reason="no answer"),)
 class Away:
     """A service that does not answer."""
 
+    folder = "/handover"
+
     def __init__(self) -> None:
         self.asked = 0
 
