@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from dpps.domain.errors import DppsError
-from dpps.domain.steps import ConfigurationError, StepParser, step_exit_code
+from dpps.domain.steps import ConfigurationError, StepError, StepParser, step_exit_code
 
 __all__ = ["main"]
 
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DppsError as error:
         if "--json" in rest:
             sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
-        sys.stderr.write(f"dpps-simpipe {name}: {error.message}\n")
-        if error.next_step:
+        sys.stderr.write(f"dpps-simpipe {name}: {error}\n")
+        if error.next_step and not isinstance(error, StepError):  # whose text has it
             sys.stderr.write(f"{error.next_step}\n")
         return step_exit_code(error)
     return 0

@@ -18,7 +18,7 @@ from dpps_simpipe.simulation.production import produce
 from dpps_simpipe.source import ShowerSimulationSource
 
 from dpps.domain.errors import Conflict, DamagedFile, InvalidInput, NotFound
-from dpps.domain.steps import ConfigurationError
+from dpps.domain.steps import ConfigurationError, InsufficientStatistics
 
 DESCRIPTION = {
     "dpps_simulation": 1,
@@ -238,3 +238,21 @@ def test_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["simulat"]) == ConfigurationError.exit_code
     assert main(["simulate"]) == ConfigurationError.exit_code
     assert "--output" in capsys.readouterr().err
+
+
+def test_showers_of_blocks_without_events_count(tmp_path: Path) -> None:
+    changes = {"seed": 11, "showers": 3, "block_showers": 1, "energy_min_tev": 0.03, "energy_max_tev": 0.1}
+    path = _write(tmp_path, **changes, core_radius_m=350.0)
+    produce(path, tmp_path / "run.h5")
+    content = _content(tmp_path / "run.h5")
+    assert 0 < len(set(content["event"])) < 3
+    with tables.open_file(tmp_path / "run.h5") as file:
+        assert list(file.root.simulation.service.shower_distribution.col("n_entries")) == [1, 1, 1]
+        assert len(file.root.configuration.simulation.run) == 3
+
+
+def test_a_run_without_events_is_refused(tmp_path: Path) -> None:
+    path = _write(tmp_path, showers=1, block_showers=1, core_radius_m=1500.0)
+    with pytest.raises(InsufficientStatistics, match="no shower triggered"):
+        produce(path, tmp_path / "run.h5")
+    assert not (tmp_path / "run.h5").exists()

@@ -7,15 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import tables
 from ctapipe.core import run_tool
-from ctapipe.io.metadata import write_to_hdf5
-from ctapipe.tools.merge import MergeTool
 from ctapipe.tools.process import ProcessorTool
 
 from dpps.domain.errors import Conflict, InvalidInput
-from dpps_simpipe.instrument import Array
 from dpps_simpipe.simulation.description import BLOCKS_PER_RUN, Run, load_run
+from dpps_simpipe.simulation.merging import merge_blocks
 from dpps_simpipe.workers import run_jobs
 
 __all__ = ["LEVELS", "Result", "produce"]
@@ -137,6 +134,8 @@ def produce(
         The output exists, or its parts belong to another run.
     InvalidInput
         The description, a level or the number of workers is wrong.
+    InsufficientStatistics
+        No shower triggered; the blocks are kept.
     """
     description, output = description.resolve(), output.resolve()  # ctapipe's tools change folder
     run = load_run(description)
@@ -163,24 +162,6 @@ def produce(
     run_jobs(
         _make_block, jobs, workers, lambda done: progress(before + done, run.blocks) if progress else None
     )
-    _merge(targets, output, run.load_array())
+    merge_blocks(targets, output, run.load_array())
     shutil.rmtree(parts)
     return Result(output=output, blocks=run.blocks, blocks_before=before, showers=run.showers)
-
-
-def _merge(parts: Sequence[Path], output: Path, array: Array) -> None:
-    """Put blocks into one file that says what it describes, and appears when it is complete."""
-    unfinished = output.with_name(f"unfinished_{output.name}")
-    arguments = [*map(str, parts), f"--output={unfinished}", "--overwrite", "--log-level=WARN"]
-    arguments.append(f"--provenance-log={output.with_suffix('.provenance.log')}")
-    run_tool(MergeTool(), argv=arguments, raises=True)
-    instrument = {
-        "CTA INSTRUMENT SITE": array.site,
-        "CTA INSTRUMENT CLASS": "Subarray",
-        "CTA INSTRUMENT SUBTYPE": array.name,
-        "CTA INSTRUMENT VERSION": array.version,
-        "CTA INSTRUMENT ID": array.model_sha256,
-    }
-    with tables.open_file(unfinished, "a") as file:
-        write_to_hdf5(instrument, file)
-    unfinished.replace(output)
