@@ -52,6 +52,8 @@ requirements:
     envDef:
       # A file that ends too early is an error, not a shorter product.
       PYTHONWARNINGS: "error:File seems to be truncated:UserWarning"
+      # Empty: the description that comes with the package.
+      CTAPIPE_SVC_PATH: '$(inputs.instrument_folder === null ? "" : inputs.instrument_folder.path)'
 baseCommand: [dpps-datapipe, process]
 arguments:
   - --no-write-showers
@@ -82,6 +84,11 @@ inputs:
     inputBinding:
       prefix: --HDF5MonitoringSource.input_files=
       separate: false
+  instrument_folder:
+    type: Directory?
+    doc: |
+      Description of the arrays (service data of ctapipe, as `dpps-simpipe service-data`
+      writes them); left out, the one that comes with the program.
   write_images:
     type: boolean
     default: true

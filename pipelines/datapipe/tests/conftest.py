@@ -122,3 +122,20 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Synthetic:
         observation=observation,
         notes=folder / "observation.yaml",
     )
+
+
+@pytest.fixture(scope="session")
+def point_like(synthetic: Synthetic) -> Path:
+    """A response after the cut in direction of the selection."""
+    claim = synthetic.folder / "claim.yaml"
+    claim.write_text("IrfLimits: {claimed_energy_min: 0.1 TeV, claimed_energy_max: 10 TeV}\n")
+    output = synthetic.folder / "point_like.fits"
+    words = [
+        *("--config", str(CONFIGURATION.with_name("compute_irf_point_like.yaml")), "--config", str(claim)),
+        *("--gamma-file", str(synthetic.folder / "gamma.h5")),
+        *("--proton-file", str(synthetic.folder / "proton.h5")),
+        *("--cuts", str(synthetic.selection), "--output", str(output)),
+        *("--event-type", "type-1", "--provenance-log", str(synthetic.folder / "log")),
+    ]
+    assert step("compute-irf", *words) == 0
+    return output

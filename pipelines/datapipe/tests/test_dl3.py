@@ -156,6 +156,43 @@ def test_gammapy_reads_checks_and_fits_it(made: Made) -> None:
     assert abs(amplitude.value - INJECTED.amplitude) < 3.0 * np.hypot(amplitude.error, systematic)
 
 
+def test_point_like_event_list_gives_the_injected_spectrum(
+    synthetic: Synthetic, point_like: Path, tmp_path: Path
+) -> None:
+    """The cut in direction depends on the energy: Gammapy applies that of the response."""
+    from gammapy.data import DataStore
+    from gammapy.datasets import SpectrumDataset
+    from gammapy.makers import ReflectedRegionsBackgroundMaker, SpectrumDatasetMaker, WobbleRegionsFinder
+    from gammapy.maps import MapAxis, RegionGeom
+    from gammapy.modeling import Fit
+    from gammapy.modeling.models import PowerLawSpectralModel, SkyModel
+    from regions import PointSkyRegion
+
+    assert make(replace(synthetic, response=point_like), tmp_path / "events.fits") == 0
+    with fits.open(tmp_path / "events.fits") as hdus:
+        area, cut = hdus["EFFECTIVE AREA"], hdus["RAD_MAX"]
+        assert (area.header["HDUCLAS3"], area.header["EVTYPE"]) == ("POINT-LIKE", "type-1")
+        assert np.isfinite(cut.data["THETA_HI"]).all()
+        assert "POINT SPREAD FUNCTION" not in hdus
+    assert step("index-dl3", "--folder", str(tmp_path)) == 0
+    (observation,) = DataStore.from_dir(tmp_path).get_observations(required_irf="point-like")
+    source = SkyCoord(INJECTED.source_ra_deg, INJECTED.source_dec_deg, unit="deg")
+    energy = MapAxis.from_energy_bounds("0.1 TeV", "10 TeV", nbin=10)
+    true = MapAxis.from_energy_bounds("0.06 TeV", "30 TeV", nbin=25, name="energy_true")
+    geometry = RegionGeom.create(PointSkyRegion(source), axes=[energy])
+    empty = SpectrumDataset.create(geom=geometry, energy_axis_true=true)
+    maker = SpectrumDatasetMaker(use_region_center=True, selection=["counts", "exposure", "edisp"])
+    beside = ReflectedRegionsBackgroundMaker(region_finder=WobbleRegionsFinder(n_off_regions=3))
+    dataset = beside.run(maker.run(empty, observation), observation)
+    spectrum = PowerLawSpectralModel(index=2.0, amplitude="1e-11 cm-2 s-1 TeV-1", reference="1 TeV")
+    dataset.models = [SkyModel(spectral_model=spectrum)]
+    assert Fit().run(dataset).success
+    assert abs(spectrum.index.value - INJECTED.index) < 3.0 * spectrum.index.error
+    # Beside the error of the fit: that of the response.
+    error = np.hypot(spectrum.amplitude.error, 0.05 * INJECTED.amplitude)
+    assert abs(spectrum.amplitude.value - INJECTED.amplitude) < 3.0 * error
+
+
 def test_times_in_tai_are_the_same_moments(synthetic: Synthetic, made: Made, tmp_path: Path) -> None:
     other = tmp_path / "tai.fits"
     assert make(synthetic, other, "--time-scale", "tai") == 0

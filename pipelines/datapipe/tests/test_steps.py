@@ -222,26 +222,6 @@ def test_response_that_is_refused_is_not_written(
     assert not output.exists()
 
 
-def test_point_like_response_has_a_cut_in_direction(synthetic: Synthetic, tmp_path: Path) -> None:
-    from astropy.io import fits
-
-    claim = tmp_path / "claim.yaml"
-    claim.write_text("IrfLimits: {claimed_energy_min: 0.1 TeV, claimed_energy_max: 10 TeV}\n")
-    output = tmp_path / "irf.fits"
-    words = [
-        *("--config", str(CONFIGURATION.with_name("compute_irf_point_like.yaml")), "--config", str(claim)),
-        *("--gamma-file", str(synthetic.folder / "gamma.h5")),
-        *("--proton-file", str(synthetic.folder / "proton.h5")),
-        *("--cuts", str(synthetic.selection), "--output", str(output)),
-        *("--event-type", "type-1", "--provenance-log", str(tmp_path / "log")),
-    ]
-    assert step("compute-irf", *words) == 0
-    with fits.open(output) as hdus:
-        assert hdus["EFFECTIVE AREA"].header["HDUCLAS3"] == "POINT-LIKE"
-        assert hdus["EFFECTIVE AREA"].header["EVTYPE"] == "type-1"
-        assert "RAD_MAX" in hdus
-
-
 def test_calibration_of_every_telescope_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "calibration.h5"
     with tables.open_file(path, "w") as file:

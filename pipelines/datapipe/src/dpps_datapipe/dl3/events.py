@@ -16,6 +16,7 @@ from dpps.domain.steps import (
     MissingInput,
 )
 from dpps_datapipe.dl3.intervals import Floats
+from dpps_datapipe.fits_files import check_fits
 from dpps_datapipe.steps.inputs import read_event_file
 
 __all__ = ["Columns", "EventTable", "Observed", "read_events", "select_events"]
@@ -205,6 +206,7 @@ def _read_selection(path: Path) -> Any:
 
     if not path.is_file():
         raise MissingInput("the event selection is not there", path=path)
+    check_fits(path)
     try:
         return OptimizationResult.read(path)
     except (OSError, KeyError, ValueError) as error:

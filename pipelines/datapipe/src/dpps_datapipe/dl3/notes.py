@@ -126,9 +126,12 @@ def read_notes(path: Path | None) -> ObservationNotes:
     if not path.is_file():
         raise MissingInput("the file is not there", path=path)
     try:
-        return ObservationNotes.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # Of a tag or a date that does not fit its value PyYAML lets the errors of Python's own types through.
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ConfigurationError(f"no YAML: {error}", path=path) from error
+    try:
+        return ObservationNotes.model_validate(document or {})
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors())
         raise ConfigurationError(reasons, path=path, next_step="see the user page on event lists") from error

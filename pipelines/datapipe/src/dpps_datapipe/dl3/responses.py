@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dpps.domain.steps import ConfigurationError
 from dpps_datapipe.dl3.grid import Choice, interpolate
 from dpps_datapipe.dl3.headers import hdu_header
 from dpps_datapipe.dl3.psf import fit_three_gaussians
@@ -14,7 +15,7 @@ __all__ = ["response_hdus"]
 _STEMS = {"ENERG": "TeV", "THETA": "deg", "MIGRA": "", "RAD": "deg", "DETX": "deg", "DETY": "deg"}
 _GAUSSIAN_UNITS = {"SCALE": "sr-1", "SIGMA_1": "deg", "SIGMA_2": "deg", "SIGMA_3": "deg"}
 #: Keywords of a response that an event list keeps.
-_KEPT = ("LO_THRES", "HI_THRES", "OFFSMAX", "EVTYPE")
+_KEPT = ("LO_THRES", "HI_THRES", "OFFSMAX", "EVTYPE", "RAD_MAX")
 
 
 def _axes_columns(axes: dict[str, Axis]) -> list[Any]:
@@ -109,6 +110,21 @@ def _plain(
     return _table(name, header, dict(response.axes), {column: (values, unit)})
 
 
+def _common(choice: Choice, keyword: str, default: str) -> str:
+    """Give a keyword that all responses share."""
+    headers = [point.file.of_kind("AEFF_2D")[0].header for point in choice.points]
+    words = [str(header.get(keyword, default)) for header in headers]
+    for point, word in zip(choice.points, words, strict=True):
+        if word != words[0]:
+            first = f"{choice.points[0].path} {words[0] or 'not given'}"
+            raise ConfigurationError(
+                f"{keyword} is {word or 'not given'}, but in {first}",
+                path=point.path,
+                next_step="give responses of one kind and event type",
+            )
+    return words[0]
+
+
 def response_hdus(choice: Choice, origin: Any) -> list[Any]:
     """Give the response at an observation.
 
@@ -125,8 +141,8 @@ def response_hdus(choice: Choice, origin: Any) -> list[Any]:
         Effective area, energy dispersion, and what the responses have of point
         spread function, background, and cut in direction.
     """
-    area = choice.points[0].file.of_kind("AEFF_2D")[0]
-    enclosure = str(area.header.get("HDUCLAS3", "FULL-ENCLOSURE"))
+    enclosure = _common(choice, "HDUCLAS3", "FULL-ENCLOSURE")
+    _common(choice, "EVTYPE", "")
     background = choice.points[0].file.of_kind("BKG_2D", "BKG_3D")
     kind = background[0].kind if background else "BKG_2D"
     hdus = [

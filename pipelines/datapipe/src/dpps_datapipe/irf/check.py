@@ -223,6 +223,30 @@ def _check_psf(psf: Response, limits: Limits) -> Iterator[Finding]:
         )
 
 
+def _check_cut(file: ResponseFile, limits: Limits) -> Iterator[Finding]:
+    """A response after a cut in direction must say the cut (GADF: an HDU, or a keyword for one radius)."""
+    area = _main_area(file)
+    if area.header.get("HDUCLAS3") != "POINT-LIKE":
+        return
+    cuts = file.of_kind("RAD_MAX_2D")
+    if not cuts and not float(area.header.get("RAD_MAX", 0.0)) > 0.0:
+        yield Finding(
+            check="cut-in-direction-missing",
+            hdu=area.name,
+            message="the response is point-like, but has no cut in direction (RAD_MAX)",
+        )
+    for cut in cuts:
+        radius = cut.values["RAD_MAX"]
+        wrong = _in_claim(cut, limits) & ~(np.isfinite(radius) & (radius > 0.0))
+        if wrong.any():
+            yield Finding(
+                check="cut-in-direction-empty",
+                hdu=cut.name,
+                message=f"{wrong.sum()} bins have no radius in the claimed range",
+                bins=_bins(cut, wrong, radius),
+            )
+
+
 def _check_background(background: Response, limits: Limits) -> Iterator[Finding]:
     rate = background.values["BKG"]
     unusable = ~np.isfinite(rate) | (rate < 0.0)
@@ -278,6 +302,7 @@ def check_response(file: ResponseFile, limits: Limits) -> tuple[Finding, ...]:
     thrown = float(statistics[0].header["THROWNAR"]) if statistics else None
     findings = list(_check_area(_main_area(file), limits, thrown))
     findings += _check_statistics(file, limits)
+    findings += _check_cut(file, limits)
     for dispersion in file.of_kind("EDISP_2D"):
         findings += _check_dispersion(dispersion, limits)
     for psf in file.of_kind("PSF_TABLE", "PSF_3GAUSS"):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpps.domain.steps import CorruptedInput, MissingInput
+from dpps_datapipe.fits_files import check_fits
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -175,6 +176,7 @@ def read_response(path: Path) -> ResponseFile:
 
     if not path.is_file():
         raise MissingInput("the file is not there", path=path)
+    check_fits(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", AstropyUserWarning)

@@ -79,6 +79,9 @@ class CheckedIrfTool(IrfTool):
             if "EFFAREA" in hdu.columns.names:
                 # Where nothing was thrown ctapipe divides by zero; readers cannot interpolate that.
                 hdu.data["EFFAREA"][:] = np.nan_to_num(hdu.data["EFFAREA"])
+            if "RAD_MAX" in hdu.columns.names:
+                # A selection for all offsets says so with infinity; readers interpolate between centres.
+                hdu.data["THETA_HI"][:] = np.minimum(hdu.data["THETA_HI"], edges[1][-1])
         self.hdus.append(statistics_hdu(point, count_showers(selected, *edges), *edges))
         self._describe(point)
 

@@ -19,6 +19,7 @@ __all__ = [
     "Telescope",
     "check_calibration",
     "check_one_array",
+    "check_primary",
     "other_telescopes",
     "read_event_file",
 ]
@@ -27,6 +28,7 @@ _LAYOUT = "/configuration/instrument/subarray/layout"
 _TRIGGERS = "/dl1/event/subarray/trigger"
 _TELESCOPE_TRIGGERS = "/dl1/event/telescope/trigger"
 _RUNS = "/configuration/simulation/run"
+_SHOWERS = "/simulation/event/subarray/shower"
 _COEFFICIENTS = (
     "/dl1/monitoring/telescope/calibration/camera/coefficients",
     "/dl1/monitoring/telescope/camera/coefficients",
@@ -57,6 +59,8 @@ class EventFile:
     #: Identifiers of those that took events.
     active: frozenset[int]
     simulated: bool
+    #: Identifiers of the simulated primaries; empty where the file does not have them.
+    primaries: frozenset[int]
     #: Site and program settings that files of one production share.
     production: tuple[str, ...]
 
@@ -129,6 +133,13 @@ def _active(file: Any, telescopes: Mapping[int, Telescope]) -> frozenset[int]:
     return frozenset(int(tel_id) for tel_id in set(file.root[_TELESCOPE_TRIGGERS].col("tel_id").tolist()))
 
 
+def _primaries(file: Any) -> frozenset[int]:
+    name = "true_shower_primary_id"
+    if _SHOWERS not in file.root or name not in file.root[_SHOWERS].colnames:
+        return frozenset()
+    return frozenset(int(one) for one in set(file.root[_SHOWERS].col(name).tolist()))
+
+
 def _read(path: Path, file: Any) -> EventFile:
     if _LAYOUT not in file.root:
         raise MissingInput(
@@ -149,6 +160,7 @@ def _read(path: Path, file: Any) -> EventFile:
         telescopes=telescopes,
         active=_active(file, telescopes),
         simulated=_RUNS in file.root,
+        primaries=_primaries(file),
         production=_production(file),
     )
 
@@ -243,4 +255,28 @@ def check_calibration(path: Path, telescopes: Iterable[int]) -> None:
             f"no calibration coefficients for telescope {', '.join(map(str, missing))}",
             path=path,
             next_step="calibrate these cameras, or leave their streams out",
+        )
+
+
+def check_primary(file: EventFile, name: str, identifier: int) -> None:
+    """Check that the simulated showers of a file are of one kind.
+
+    Parameters
+    ----------
+    file : EventFile
+        Not simulated, or without truth: nothing is checked.
+    name, identifier : str, int
+        The primary that is expected.
+
+    Raises
+    ------
+    CorruptedInput
+        If there are others.
+    """
+    others = sorted(file.primaries - {identifier})
+    if others:
+        raise CorruptedInput(
+            f"its showers are not of {name}s: primaries {', '.join(map(str, others))}, not {identifier}",
+            path=file.path,
+            next_step=f"give simulated {name}s here",
         )

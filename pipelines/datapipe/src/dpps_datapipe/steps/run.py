@@ -20,10 +20,17 @@ from dpps.domain.steps import (
     StorageError,
 )
 from dpps_datapipe.array_description import VARIABLE, array_description
+from dpps_datapipe.fits_files import check_fits
 from dpps_datapipe.provenance import complete_record
-from dpps_datapipe.steps.inputs import check_calibration, check_one_array, read_event_file
+from dpps_datapipe.steps.inputs import (
+    EventFile,
+    check_calibration,
+    check_one_array,
+    check_primary,
+    read_event_file,
+)
 from dpps_datapipe.steps.models import check_models, stamp_model
-from dpps_datapipe.steps.table import Step
+from dpps_datapipe.steps.table import PRIMARIES, Step
 
 __all__ = ["NamedFiles", "named_files", "run_step", "translate"]
 
@@ -31,6 +38,9 @@ _TELESCOPE_IN_NAME = re.compile(r"TEL(\d{3})_")
 #: Options that name the main output of a tool.
 _PRODUCT = ("-o", "--output")
 _TRUNCATION = "File seems to be truncated"
+_FITS = (".fits.fz", ".fits", ".fits.gz")
+#: What the readers say of a file that none of them takes, or whose name is not one of a stream.
+_UNREADABLE = ("Could not find compatible EventSource", "did not match convention")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 #: Of the generator in `ctapipe.fitting`.
 _FIT_SEED = 0
@@ -47,6 +57,8 @@ class NamedFiles:
         As the `Step` divides them.
     product : pathlib.Path or None
         The main one of the outputs.
+    options : list of tuple of str and pathlib.Path
+        Which option named which file.
     """
 
     def __init__(self) -> None:
@@ -55,6 +67,7 @@ class NamedFiles:
         self.files: list[Path] = []
         self.outputs: list[Path] = []
         self.product: Path | None = None
+        self.options: list[tuple[str, Path]] = []
 
 
 def _expanded(arguments: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -99,6 +112,7 @@ def named_files(step: Step, arguments: Sequence[str]) -> NamedFiles:
         value = next(words, None)
         if kind and value is not None:
             getattr(found, kind).append(Path(value))
+            found.options.append((word, Path(value)))
             if word in _PRODUCT:
                 found.product = Path(value)
     return found
@@ -121,11 +135,30 @@ def _staged_telescopes(path: Path) -> set[int]:
     return {int(match.group(1)) for name in names if (match := _TELESCOPE_IN_NAME.match(name))}
 
 
+def _check_kind(step: Step, file: EventFile, option: str) -> None:
+    """Check that a file is simulated, and of what, where the option of the tool wants it so."""
+    if option in step.simulated and not file.simulated:
+        raise MissingInput(
+            "its events are not simulated: they have no truth",
+            path=file.path,
+            next_step="give simulated events",
+        )
+    if option in step.primaries:
+        name = step.primaries[option]
+        check_primary(file, name, PRIMARIES[name])
+
+
 def _check_before(step: Step, named: NamedFiles) -> None:
     for path in (*named.events, *named.files):
         if not path.is_file() and "://" not in str(path):
             raise MissingInput("the file is not there", path=path)
+        if path.name.endswith(_FITS) and path.is_file():
+            check_fits(path)
     tables = [read_event_file(path) for path in named.events if _is_table_file(path)]
+    known = {file.path: file for file in tables}
+    for option, path in named.options:
+        if path in known:
+            _check_kind(step, known[path], option)
     if step.positional_events and len(tables) < len(named.events):
         wrong = next(path for path in named.events if not _is_table_file(path))
         raise CorruptedInput("not an HDF5 event file", path=wrong)
@@ -156,6 +189,7 @@ def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
     """
     import tables
     from ctapipe.core import ToolConfigurationError
+    from ctapipe.core.expression_engine import ExpressionError
     from ctapipe.exceptions import IncompatibleDataModelVersion, InputMissing, TooFewEvents, UnknownSubarray
     from ctapipe.io.hdf5merger import CannotMerge
     from traitlets import TraitError
@@ -173,6 +207,12 @@ def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
         return ConfigurationError(f"no array description fits: {text}", path=path, next_step=step)
     if isinstance(error, InputMissing | FileNotFoundError):
         return MissingInput(text, path=path)
+    if isinstance(error, ExpressionError):
+        step = "apply the models first, or correct the expression in the configuration"
+        return MissingInput(f"a column of the configuration is not there: {text}", path=path, next_step=step)
+    if isinstance(error, ValueError) and any(words in text for words in _UNREADABLE):
+        step = "give a file that ctapipe reads, with the name that the telescopes' software gave it"
+        return CorruptedInput(f"not read as events: {text}", path=path, next_step=step)
     if isinstance(error, TraitError | ToolConfigurationError):
         return ConfigurationError(text, next_step="correct the configuration; --help-all lists the options")
     if isinstance(error, SystemExit):

@@ -1,8 +1,13 @@
 """Which steps there are: the tool behind each, and the files that its command line names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-__all__ = ["STEPS", "Step"]
+__all__ = ["PRIMARIES", "STEPS", "Step"]
+
+#: Identifiers of primaries in ctapipe's tables (those of sim_telarray).
+PRIMARIES = {"gamma": 0, "electron": 1, "proton": 101}
+_OF_RESPONSE = {"--gamma-file": "gamma", "--proton-file": "proton", "--electron-file": "electron"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,10 @@ class Step:
     writes_events: bool = False
     #: The product is a model, to which the versions of the software are added.
     writes_model: bool = False
+    #: Options whose event files must be simulated.
+    simulated: tuple[str, ...] = ()
+    #: Options whose event files, where simulated, hold one kind of primary: a key of `PRIMARIES`.
+    primaries: Mapping[str, str] = field(default_factory=dict)
     #: Event files are given without an option.
     positional_events: bool = False
     #: Options with a value that are no concern of the checks: their values are no files of events.
@@ -52,6 +61,7 @@ STEPS: dict[str, Step] = {
         tool="ctapipe.tools.train_energy_regressor:TrainEnergyRegressor",
         summary="model of the energy",
         events=("-i", "--input"),
+        simulated=("-i", "--input"),
         outputs=("-o", "--output", "--cv-output"),
         writes_model=True,
     ),
@@ -59,6 +69,7 @@ STEPS: dict[str, Step] = {
         tool="ctapipe.tools.train_disp_reconstructor:TrainDispReconstructor",
         summary="model of the displacement",
         events=("-i", "--input"),
+        simulated=("-i", "--input"),
         outputs=("-o", "--output", "--cv-output"),
         writes_model=True,
     ),
@@ -66,6 +77,7 @@ STEPS: dict[str, Step] = {
         tool="ctapipe.tools.train_particle_classifier:TrainParticleClassifier",
         summary="model of the gammaness",
         events=("--signal", "--background"),
+        primaries={"--signal": "gamma"},
         outputs=("-o", "--output", "--cv-output"),
         writes_model=True,
     ),
@@ -80,11 +92,15 @@ STEPS: dict[str, Step] = {
         tool="ctapipe.tools.optimize_event_selection:EventSelectionOptimizer",
         summary="cuts in gammaness, direction and multiplicity",
         events=(*("-g", "--gamma-file", "-p", "--proton-file", "-e", "--electron-file"),),
+        simulated=(*("-g", "--gamma-file", "-p", "--proton-file", "-e", "--electron-file"),),
+        primaries={"-g": "gamma", "-p": "proton", "-e": "electron", **_OF_RESPONSE},
     ),
     "compute-irf": Step(
         tool="dpps_datapipe.irf.tool:CheckedIrfTool",
         summary="instrument response, refused where its statistics do not bear it",
-        events=("--gamma-file", "--proton-file", "--electron-file"),
+        events=tuple(_OF_RESPONSE),
+        simulated=tuple(_OF_RESPONSE),
+        primaries=_OF_RESPONSE,
         files=("--cuts",),
         outputs=("--output", "--benchmark-output"),
     ),
