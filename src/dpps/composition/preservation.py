@@ -49,7 +49,7 @@ class PreservationSettings(BaseSettings):
     audit_period_days: float = Field(default=90.0, gt=0)
     """Every copy is read back at least so often. Default: 90."""
     audit_bytes_per_second: float = Field(default=50e6, gt=0)
-    """Mean rate at which the audit reads one storage. Default: 50 MB/s."""
+    """Mean rate at which the audit reads, over all storages, one after the other. Default: 50 MB/s."""
     proof_days: float = Field(default=7.0, gt=0)
     """Age in days up to which a reading proves a copy when others are given up. Default: 7."""
     dark_grace_hours: float = Field(default=24.0, ge=0)

@@ -149,6 +149,7 @@ def _summary(rse: str, rows: Sequence[CopyEvidence]) -> AuditSummary:
         damaged=count(CopyOutcome.DAMAGED),
         lost=count(CopyOutcome.LOST),
         unreadable=count(CopyOutcome.UNREADABLE),
+        oldest_read_at=min(times, default=None),
     )
 
 

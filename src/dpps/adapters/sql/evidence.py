@@ -145,6 +145,7 @@ class SqlEvidence:
                 damaged=row["damaged"],
                 lost=row["lost"],
                 unreadable=row["unreadable"],
+                oldest_read_at=row["oldest"],
             )
             for row in rows
         ]

@@ -191,7 +191,8 @@ def status(as_json: bool) -> None:
 
     with _parts() as parts:
         authorize(parts.principal, Action.READ, "the audit")
-        rows = [asdict(one) for one in parts.evidence.summaries()]
+        summaries, now, period = parts.evidence.summaries(), parts.reader.clock(), parts.audit.period
+        rows = [asdict(one) | {"behind": one.is_behind(period, now)} for one in summaries]
         settled, unsettled = parts.states.counts()
         standing = len(parts.findings.alarms())
     if as_json:
@@ -201,6 +202,13 @@ def status(as_json: bool) -> None:
     columns = ["rse", "copies", "intact", "unverified", "damaged", "lost", "unreadable", "oldest_at"]
     emit_table(columns, rows, empty="no copy is known yet")
     click.echo(f"datasets: {settled} settled, {unsettled} unsettled; alarms: {standing}", err=True)
+    for row in (one for one in rows if one["behind"]):
+        click.echo(
+            f"behind: {row['rse']} has copies last read at {row['oldest_read_at']}, longer ago than "
+            f"the period of {period.days} days: raise DPPS_PRESERVATION_AUDIT_BYTES_PER_SECOND, "
+            "if the storages can give more",
+            err=True,
+        )
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dpps.domain.files import FileContent
@@ -148,3 +148,13 @@ class AuditSummary:
     damaged: int
     lost: int
     unreadable: int
+    oldest_read_at: datetime | None = None
+    """The same among the copies that were read; None when none was."""
+
+    def is_behind(self, period: timedelta, now: datetime) -> bool:
+        """Tell whether copies wait for their next reading a tenth longer than they should.
+
+        Copies are read one after the other, the never read ones first, so that an audit that is too slow for
+        what is archived shows here, too.
+        """
+        return self.oldest_read_at is not None and now - self.oldest_read_at > 1.1 * period

@@ -23,7 +23,7 @@ class AuditSettings:
     period: timedelta = timedelta(days=90)
     """Every copy is read at least so often."""
     bytes_per_second: float = 50e6
-    """Mean rate at which one storage is read."""
+    """Mean rate of one pass, which reads the storages one after the other."""
     retry: timedelta = timedelta(minutes=1)
     """After which a copy that was not intact is looked at again."""
     copies_per_round: int = 50

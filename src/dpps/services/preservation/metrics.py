@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -34,6 +34,7 @@ class PreservationMetrics:
         self._copies = counter("dpps_audit_verified_copies", "Copies read, by outcome.", "rse", "outcome")
         self._known = gauge("dpps_audit_copies", "Copies by their last reading.", "rse", "outcome")
         self._oldest = gauge("dpps_audit_oldest_seconds", "Age of the oldest reading of a copy.", "rse")
+        self._behind = gauge("dpps_audit_behind", "1 where copies are read later than they should be.", "rse")
         self._listed = gauge("dpps_audit_listed_files", "Files in the last listing of a storage.", "rse")
         self._unknown = gauge("dpps_audit_unknown_files", "Of these, unknown to the catalogue.", "rse")
         self._dark = gauge("dpps_audit_dark_files", "Files unknown for longer than the grace period.", "rse")
@@ -59,9 +60,10 @@ class PreservationMetrics:
         self._copies.labels(found.rse, found.outcome.value).inc()
         self._bytes.labels(found.rse).inc(found.content.size_bytes if found.content else 0)
 
-    def note_summaries(self, summaries: Sequence[AuditSummary], now: datetime) -> None:
+    def note_summaries(self, summaries: Sequence[AuditSummary], now: datetime, period: timedelta) -> None:
         """Note how far the audit is."""
         for one in summaries:
+            self._behind.labels(one.rse).set(one.is_behind(period, now))
             for outcome in ("unverified", "intact", "damaged", "lost", "unreadable"):
                 self._known.labels(one.rse, outcome).set(getattr(one, outcome))
             if one.oldest_at is not None:

@@ -179,7 +179,7 @@ class AuditWork:
         ):
             read += 1
             self._metrics.note_reading(found)
-        self._metrics.note_summaries(parts.evidence.summaries(), parts.reader.clock())
+        self._metrics.note_summaries(parts.evidence.summaries(), parts.reader.clock(), parts.audit.period)
         alarms = parts.findings.alarms()
         self._metrics.note_alarms(len(alarms), sum(one.acknowledged_by is not None for one in alarms))
         return read > 0
