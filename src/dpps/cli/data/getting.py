@@ -107,7 +107,11 @@ class _Summary:
         elif facts.get("error") is None:
             click.echo(line)
         else:
-            click.echo(f"failed: {visible(facts['lfn'])}: {visible(facts['error']['message'])}", err=True)
+            error = facts["error"]
+            about = "" if facts["lfn"] in error["message"] else f"{visible(facts['lfn'])}: "
+            click.echo(f"failed: {about}{visible(error['message'])}", err=True)
+            if error["next_step"]:
+                click.echo(f"next step: {visible(error['next_step'])}", err=True)
 
     def close(self) -> int:
         """Print the sums; return the exit code, that of the first file that failed."""

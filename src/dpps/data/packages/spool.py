@@ -89,4 +89,7 @@ def _lock(file: TextIOWrapper) -> bool | None:
 
 
 def _is_there(file: TextIOWrapper, path: Path) -> bool:
-    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
