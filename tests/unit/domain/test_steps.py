@@ -18,6 +18,11 @@ from dpps.domain import errors, steps
         (errors.Unavailable("x"), 100),
         (errors.StorageFull("x"), 102),
         (errors.DppsError("x"), 1),
+        (steps.TemporaryFailure("x"), 100),
+        (steps.ConfigurationError("x"), 101),
+        (steps.StorageError("x"), 102),
+        (steps.CorruptedInput("x"), 104),
+        (steps.MissingInput("x"), 105),
         (steps.InsufficientStatistics("x"), 106),
     ],
 )

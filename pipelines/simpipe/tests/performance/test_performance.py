@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tables
 from astropy import units as u
 from astropy.table import QTable
 from dpps_simpipe.performance.campaign import POPULATIONS, Campaign
@@ -43,6 +44,15 @@ def in_this_process(words: Sequence[str]) -> tuple[int, str]:
 STAND_IN = {"gamma-diffuse": "gamma", "proton": "proton-training", "electron": "proton-training"}
 
 
+def copy_as_electrons(source: Path, output: Path) -> None:
+    """Copy simulated events, and call their primaries electrons."""
+    shutil.copyfile(source, output)
+    with tables.open_file(output, "a") as file:
+        showers = file.root.simulation.event.subarray.shower
+        electrons = np.ones(len(showers), dtype=showers.coldtypes["true_shower_primary_id"])
+        showers.modify_column(colname="true_shower_primary_id", column=electrons)
+
+
 class Runner:
     """Runs DataPipe here; what stands in for another population is copied."""
 
@@ -53,10 +63,11 @@ class Runner:
         output = Path(words[list(words).index("--output") + 1])
         name = output.name.removeprefix("unfinished_").split("_")[0].split(".")[0]
         if words[0] == "process" and name in STAND_IN:
-            shutil.copyfile(self.work / "events" / f"{STAND_IN[name]}_0001.h5", output)
+            copy = copy_as_electrons if name == "electron" else shutil.copyfile
+            copy(self.work / "events" / f"{STAND_IN[name]}_0001.h5", output)
             return 0, ""
         if words[0] == "apply-models" and name == "electron":
-            shutil.copyfile(self.work / "analysis_0001" / "proton.dl2.h5", output)
+            copy_as_electrons(self.work / "analysis_0001" / "proton.dl2.h5", output)
             return 0, ""
         return in_this_process(words)
 
