@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from ctapipe.calib import CameraCalibrator
 from ctapipe.containers import ArrayEventContainer, CameraCalibrationContainer, DL0CameraContainer
 from ctapipe.instrument import SubarrayDescription
 from dpps_datapipe.array_description import array_description
+from dpps_datapipe.processing import SelectedGainCalibrator
 from traitlets.config import Config
 
 CONFIGURATIONS = Path(__file__).parents[3] / "workflows" / "configurations"
@@ -36,7 +36,7 @@ def test_light_in_the_low_gain_is_extracted() -> None:
         outlier_mask=np.array([is_low, ~is_low])
     )
     configuration = Config(yaml.safe_load((CONFIGURATIONS / "process_events.yaml").read_text()))
-    CameraCalibrator(subarray=subarray, config=configuration)(event)
+    SelectedGainCalibrator(subarray=subarray, config=configuration)(event)
     image = event.dl1.tel[tel_id].image
     assert image[bright] > 300.0
     assert np.abs(image[~is_low]).max() < 1.0
