@@ -115,6 +115,19 @@ def test_streams_that_do_not_read_are_named(
     assert not output.exists()
 
 
+def test_a_stream_of_an_array_without_its_telescopes_is_refused(
+    processed: Processed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = next(path for path in processed.hand_over.files if "_SUBARRAY_" in path.name)
+    alone = tmp_path / whole.name
+    alone.write_bytes(whole.read_bytes())
+    output = tmp_path / "out.h5"
+    words = ["--config", str(CONFIGURATION), "--input", str(alone), "--output", str(output)]
+    assert step("process", *words, "--provenance-log", str(tmp_path / "log")) == 105
+    assert f"{alone}: no stream of a telescope is found" in capsys.readouterr().err
+    assert not output.exists()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -39,6 +39,7 @@ _TELESCOPE_IN_NAME = re.compile(r"TEL(\d{3})_")
 _PRODUCT = ("-o", "--output")
 _TRUNCATION = "File seems to be truncated"
 _FITS = (".fits.fz", ".fits", ".fits.gz")
+_ARRAY_STREAM = re.compile(r"SUB\d+_.*_SUBARRAY_.*\.fits\.fz$")
 #: What the readers say of a file that none of them takes, or whose name is not one of a stream.
 _UNREADABLE = ("Could not find compatible EventSource", "did not match convention")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -154,6 +155,12 @@ def _check_before(step: Step, named: NamedFiles) -> None:
             raise MissingInput("the file is not there", path=path)
         if path.name.endswith(_FITS) and path.is_file():
             check_fits(path)
+        if _ARRAY_STREAM.match(path.name) and not _staged_telescopes(path):
+            raise MissingInput(
+                "no stream of a telescope is found beside the array's",
+                path=path,
+                next_step="lay them out as acquisition and process_dl0_dl1.cwl do: DL0/LSTN-01/…/TEL001_…",
+            )
     tables = [read_event_file(path) for path in named.events if _is_table_file(path)]
     known = {file.path: file for file in tables}
     for option, path in named.options:
