@@ -259,6 +259,7 @@ def test_simulations_need_a_clock(
 ) -> None:
     output = tmp_path / "out.fits"
     words = ["--events", str(synthetic.folder / "gamma.h5"), "--irf", str(synthetic.response)]
+    words += ["--cuts", str(synthetic.selection)]
     assert step("make-dl3", *words, "--output", str(output)) == 105
     assert "simulated events have no times of an observation" in capsys.readouterr().err
     notes = tmp_path / "notes.yaml"
@@ -311,7 +312,8 @@ def test_response_is_interpolated_between_points_of_a_grid(synthetic: Synthetic,
             hdus.writeto(path)
         words += ["--irf", str(path)]
     output = tmp_path / "out.fits"
-    options = ["--events", str(synthetic.observation), "--observation", str(synthetic.notes)]
+    selection = ("--cuts", str(synthetic.selection))
+    options = ["--events", str(synthetic.observation), "--observation", str(synthetic.notes), *selection]
     assert step("make-dl3", *options, *words, "--output", str(output)) == 0
     with fits.open(synthetic.response) as hdus, fits.open(output) as made:
         before, after = (one["EFFECTIVE AREA"].data["EFFAREA"][0] for one in (hdus, made))
@@ -319,6 +321,7 @@ def test_response_is_interpolated_between_points_of_a_grid(synthetic: Synthetic,
         assert ((ratio > 1.01) & (ratio < 1.99)).all()
         assert "between 2 responses" in made["EVENTS"].header["IRFNOTE"]
     far = ["--events", str(synthetic.folder / "gamma.h5"), "--observation", str(tmp_path / "clock.yaml")]
+    far += selection
     (tmp_path / "clock.yaml").write_text(
         "site: CTAO-North\nsimulated: {start: 2026-01-15T22:00:00Z, rate_hz: 1000.0}\n"
         "pointing: {ra_deg: 83.633, dec_deg: -20.0}\n"

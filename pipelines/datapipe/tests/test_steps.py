@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import tables
 import yaml
+from dpps_datapipe.provenance import file_checksum
 from dpps_datapipe.steps import models as trained
-from dpps_datapipe.steps.inputs import Telescope, check_calibration, other_telescopes
+from dpps_datapipe.steps.inputs import Telescope, check_calibration, other_telescopes, read_event_file
 from dpps_datapipe.steps.run import named_files, translate
 from dpps_datapipe.steps.table import STEPS
 from dpps_datapipe.testing.__main__ import training_sample
@@ -110,6 +111,13 @@ def test_model_keeps_the_versions_it_was_trained_with(model: Path, training: Pat
     (record,) = json.loads(output.with_suffix(".log").read_text(encoding="utf-8"))
     assert {Path(entry["url"]).name for entry in record["input"]} >= {training.name, model.name}
     assert all(len(entry["sha256"]) == 64 for entry in (*record["input"], *record["output"]))
+    # The events name the model, and the record has the checksum of the file as it is left.
+    assert read_event_file(output).models == {"energy/ExtraTreesRegressor": file_checksum(model)}
+    (written,) = (entry for entry in record["output"] if Path(entry["url"]).name == output.name)
+    assert written["sha256"] == file_checksum(output)
+    (trained_record,) = json.loads(model.with_suffix(".log").read_text(encoding="utf-8"))
+    checksums = {Path(entry["url"]).name: entry["sha256"] for entry in trained_record["output"]}
+    assert checksums[model.name] == file_checksum(model)
 
 
 def test_model_of_another_version_is_refused(

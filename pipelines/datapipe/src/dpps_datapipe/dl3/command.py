@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dpps.domain.steps import ConfigurationError, StepParser
+from dpps_datapipe.dl3.agreement import check_agreement, origins_of_events
 from dpps_datapipe.dl3.clock import SCALES, Clock
 from dpps_datapipe.dl3.events import Columns, read_events, select_events
 from dpps_datapipe.dl3.grid import Choice, GridPoint, choose_points, grid_point
@@ -20,6 +21,7 @@ from dpps_datapipe.irf.check import check_response
 from dpps_datapipe.irf.command import refusal
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import read_response
+from dpps_datapipe.origins import write_origins
 from dpps_datapipe.provenance import Activity, configuration_hash, file_checksum
 
 __all__ = ["make_event_list", "run"]
@@ -80,11 +82,14 @@ def _point(path: Path, zenith: float | None) -> GridPoint:
     return grid_point(file)
 
 
-def _choice(options: Namespace, observation: Observation) -> Choice:
+def _points(options: Namespace) -> list[GridPoint]:
     if options.irf_zenith is not None and len(options.irf) > 1:
         raise ConfigurationError("--irf-zenith is for a single response")
+    return [_point(path, options.irf_zenith) for path in options.irf]
+
+
+def _choice(points: Sequence[GridPoint], observation: Observation) -> Choice:
     track, middle = observation.pointing, observation.pointing.middle
-    points = [_point(path, options.irf_zenith) for path in options.irf]
     return choose_points(points, 90.0 - float(track.altitude[middle]), float(track.azimuth[middle]) % 360.0)
 
 
@@ -111,10 +116,11 @@ def make_event_list(options: Namespace, activity: Activity) -> dict[str, Any]:
     columns = Columns(energy=options.energy, geometry=options.geometry, gammaness=options.gammaness)
     notes = read_notes(options.observation)
     observed = read_events(options.events, columns, options.obs_id)
-    observation = observe(
-        observed, select_events(observed, options.cuts), notes, Clock(scale=options.time_scale)
-    )
-    choice = _choice(options, observation)
+    selected = select_events(observed, options.cuts)
+    points = _points(options)
+    unchecked = check_agreement(observed, options.cuts, [point.file for point in points])
+    observation = observe(observed, selected, notes, Clock(scale=options.time_scale))
+    choice = _choice(points, observation)
     files = [
         ("events", options.events),
         ("event-selection", options.cuts),
@@ -132,6 +138,9 @@ def make_event_list(options: Namespace, activity: Activity) -> dict[str, Any]:
     )
     hdus = [*event_list_hdus(observation), *response_hdus(choice, instrument_header(observation))]
     hdus[0].header["IRFNOTE"] = choice.note
+    write_origins(hdus[0].header, origins_of_events(observed, options.cuts))
+    for words in unchecked:
+        hdus[0].header["HISTORY"] = words
     write_event_list(options.output, product, hdus)
     activity.generated(options.output, "event-list")
     return {
@@ -144,6 +153,7 @@ def make_event_list(options: Namespace, activity: Activity) -> dict[str, Any]:
         "dead_time_assumed": observation.dead_time_assumed,
         "good_intervals": len(observation.good_intervals),
         "response": choice.note,
+        "not_checked": unchecked,
     }
 
 
@@ -156,6 +166,8 @@ def run(arguments: Sequence[str]) -> None:
         sys.stderr.write("WARNING: the dead time is not known: none is assumed (note dead_time)\n")
     if len(options.irf) == 1:
         sys.stderr.write(f"WARNING: nothing to interpolate: {summary['response']}\n")
+    for words in summary["not_checked"]:
+        sys.stderr.write(f"WARNING: {words}\n")
     if options.json:
         sys.stdout.write(json.dumps(summary) + "\n")
         return

@@ -17,7 +17,7 @@ from dpps.domain.steps import (
 )
 from dpps_datapipe.dl3.intervals import Floats
 from dpps_datapipe.fits_files import check_fits
-from dpps_datapipe.steps.inputs import read_event_file
+from dpps_datapipe.steps.inputs import EventFile, read_event_file
 
 __all__ = ["Columns", "EventTable", "Observed", "read_events", "select_events"]
 
@@ -59,17 +59,31 @@ class EventTable:
 class Observed:
     """What a DL2 file says of one observation block."""
 
-    path: Path
+    #: Its array and the models that were applied.
+    file: EventFile
     obs_id: int
     #: With the columns of the selection's criteria.
     table: Any
     columns: Columns
     #: Observation block, one row.
     blocks: Any
-    telescopes: tuple[int, ...]
     #: `astropy.coordinates.EarthLocation` or None where the file has none.
     location: Any
-    simulated: bool
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.file.path
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the events are simulated."""
+        return self.file.simulated
+
+    @property
+    def telescopes(self) -> tuple[int, ...]:
+        """Identifiers of the telescopes of the array."""
+        return tuple(sorted(self.file.telescopes))
 
     @property
     def times(self) -> Any:
@@ -146,14 +160,12 @@ def read_events(path: Path, columns: Columns, obs_id: int | None = None) -> Obse
         )
     wanted = _one_block(path, blocks, table, obs_id)
     return Observed(
-        path=path,
+        file=known,
         obs_id=wanted,
         table=table[table["obs_id"] == wanted],
         columns=columns,
         blocks=blocks[blocks["obs_id"] == wanted],
-        telescopes=tuple(sorted(known.telescopes)),
         location=location,
-        simulated=known.simulated,
     )
 
 

@@ -159,6 +159,11 @@ def events_header(observation: Observation) -> Any:
     header["QUALITY"] = (observation.notes.quality, "-1 unknown, 0 best, 1 medium, 2 bad")
     if observation.dead_time_assumed:
         header["DEADASSU"] = (True, "the dead time is not known: none is assumed")
+    model = observation.notes.instrument_model
+    if model is not None:
+        header["INSTMOD"] = (model.version, "version of the instrument model")
+        # A checksum leaves no room for a comment.
+        header["INSTSHA"] = model.sha256
     target = observation.notes.target
     if target is not None:
         header["OBJECT"] = target.name

@@ -8,7 +8,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from dpps.domain.steps import ConfigurationError, MissingInput
 
-__all__ = ["DeadTime", "Interval", "ObservationNotes", "Rights", "SimulatedClock", "Target", "read_notes"]
+__all__ = [
+    "DeadTime",
+    "InstrumentModel",
+    "Interval",
+    "ObservationNotes",
+    "Rights",
+    "SimulatedClock",
+    "Target",
+    "read_notes",
+]
 
 type Degrees = Annotated[float, Field(ge=-360.0, le=360.0)]
 type Declination = Annotated[float, Field(ge=-90.0, le=90.0)]
@@ -80,6 +89,14 @@ class Rights(_Part):
     license: Text | None = None
 
 
+class InstrumentModel(_Part):
+    """The version of the instrument model that the events were simulated with."""
+
+    version: Text
+    #: Checksum of all files of the model.
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class ObservationNotes(_Part):
     """All of it is optional; what is missing is taken from the events."""
 
@@ -100,6 +117,7 @@ class ObservationNotes(_Part):
     simulated: SimulatedClock | None = None
     #: The events were simulated as an observation: they have a clock, and the facility is "Simulated-CTAO".
     simulated_observation: bool = False
+    instrument_model: InstrumentModel | None = None
 
 
 def read_notes(path: Path | None) -> ObservationNotes:

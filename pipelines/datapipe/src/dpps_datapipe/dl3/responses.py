@@ -15,7 +15,7 @@ __all__ = ["response_hdus"]
 _STEMS = {"ENERG": "TeV", "THETA": "deg", "MIGRA": "", "RAD": "deg", "DETX": "deg", "DETY": "deg"}
 _GAUSSIAN_UNITS = {"SCALE": "sr-1", "SIGMA_1": "deg", "SIGMA_2": "deg", "SIGMA_3": "deg"}
 #: Keywords of a response that an event list keeps.
-_KEPT = ("LO_THRES", "HI_THRES", "OFFSMAX", "EVTYPE", "RAD_MAX")
+_KEPT = ("LO_THRES", "HI_THRES", "OFFSMAX", "EVTYPE", "RAD_MAX", "CUTSHA")
 
 
 def _axes_columns(axes: dict[str, Axis]) -> list[Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dpps.domain.steps import CorruptedInput, MissingInput
 from dpps_datapipe.fits_files import check_fits
+from dpps_datapipe.origins import ARRAY, Origins, origins_of
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -78,6 +79,8 @@ class ResponseFile:
 
     path: Path
     responses: tuple[Response, ...]
+    #: What it was made with, as far as it says so.
+    origins: Origins = field(default_factory=Origins)
 
     def of_kind(self, *kinds: str) -> tuple[Response, ...]:
         """Give the HDUs of some kinds."""
@@ -145,9 +148,11 @@ def responses_of(path: Path, hdus: "HDUList") -> ResponseFile:
         for hdu in hdus[1:]
         if hdu.name == STATISTICS or hdu.header.get("HDUCLAS4") in _KINDS
     )
-    if not any(response.kind == "AEFF_2D" for response in found):
+    areas = [response.header for response in found if response.kind == "AEFF_2D"]
+    if not areas:
         raise MissingInput("no effective area (HDUCLAS4 = AEFF_2D)", path=path)
-    return ResponseFile(path=path, responses=found)
+    origins = origins_of(path, areas[0], next((hdu for hdu in hdus[1:] if hdu.name == ARRAY), None))
+    return ResponseFile(path=path, responses=found, origins=origins)
 
 
 def read_response(path: Path) -> ResponseFile:

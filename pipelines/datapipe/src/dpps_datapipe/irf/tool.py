@@ -22,6 +22,8 @@ from dpps_datapipe.irf.statistics import (
     simulated_point,
     statistics_hdu,
 )
+from dpps_datapipe.origins import Origins, Place, array_hdu, selection_checksum, write_origins
+from dpps_datapipe.steps.inputs import read_event_file
 
 __all__ = ["CheckedIrfTool"]
 
@@ -32,8 +34,9 @@ class CheckedIrfTool(IrfTool):
     The stock tool, with its configuration (section ``IrfTool``), and:
     a HDU ``STATISTICS`` with the showers behind each bin; the point of the
     simulation (``ZEN_PNT``, ``AZ_PNT``, ``B_DEC``, ``B_INC``) and the claimed
-    range (``LO_THRES``, ``HI_THRES``, ``OFFSMAX``) in the headers; the checks of
-    ``dpps-datapipe check-irf`` before anything is written.
+    range (``LO_THRES``, ``HI_THRES``, ``OFFSMAX``) in the headers; what the response
+    was made with (`dpps_datapipe.origins`), with the telescopes in a HDU ``ARRAY``;
+    the checks of ``dpps-datapipe check-irf`` before anything is written.
     """
 
     name = "dpps-datapipe-compute-irf"
@@ -52,9 +55,15 @@ class CheckedIrfTool(IrfTool):
         self.refuses = configured.refuse
         self.limits: Limits = configured.of(self.opt_result.valid_energy)
 
-    def _point(self) -> SimulatedPoint:
+    def _point(self) -> tuple[SimulatedPoint, Place]:
         with TableLoader(self.gamma_file, parent=self) as loader:
-            return simulated_point(loader.read_simulation_configuration())
+            location = loader.subarray.reference_location.geodetic
+            place = Place(
+                longitude_deg=float(location.lon.deg),
+                latitude_deg=float(location.lat.deg),
+                height_m=float(location.height.to_value(u.m)),
+            )
+            return simulated_point(loader.read_simulation_configuration()), place
 
     def start(self) -> None:
         """Compute the response and what it rests on.
@@ -72,7 +81,7 @@ class CheckedIrfTool(IrfTool):
                 path=Path(self.gamma_file),
                 next_step="look at the cuts, or simulate more",
             )
-        point = self._point()
+        point, place = self._point()
         maker = self.effective_area_maker
         edges = maker.true_energy_bins.to_value(u.TeV), maker.fov_offset_bins.to_value(u.deg)
         for hdu in self.hdus[1:]:
@@ -83,7 +92,20 @@ class CheckedIrfTool(IrfTool):
                 # A selection for all offsets says so with infinity; readers interpolate between centres.
                 hdu.data["THETA_HI"][:] = np.minimum(hdu.data["THETA_HI"], edges[1][-1])
         self.hdus.append(statistics_hdu(point, count_showers(selected, *edges), *edges))
+        gammas = read_event_file(Path(self.gamma_file))
+        self.hdus.append(array_hdu(gammas.telescopes, place))
         self._describe(point)
+        columns = self.event_loaders["gammas"].epp
+        origins = Origins(
+            selection=selection_checksum(Path(self.cuts_file)),
+            models=gammas.models or None,
+            reconstructions={
+                "energy": columns.energy_reconstructor,
+                "geometry": columns.geometry_reconstructor,
+                "gammaness": columns.gammaness_classifier,
+            },
+        )
+        write_origins(self.hdus[1].header, origins)
 
     def _describe(self, point: SimulatedPoint) -> None:
         """Write the point and the claim into the headers."""

@@ -8,13 +8,14 @@ writes products without events: these are checked here.
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dpps.domain.steps import CorruptedInput, MissingInput
 
 __all__ = [
+    "MODEL_ATTRIBUTE",
     "EventFile",
     "Telescope",
     "check_calibration",
@@ -33,6 +34,9 @@ _COEFFICIENTS = (
     "/dl1/monitoring/telescope/calibration/camera/coefficients",
     "/dl1/monitoring/telescope/camera/coefficients",
 )
+_DL2 = "/dl2/event/subarray"
+#: Begins the attribute of a table of predictions that holds the checksum (SHA-256) of the model.
+MODEL_ATTRIBUTE = "DPPS_MODEL_SHA256_"
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: Descriptions of one array differ by less than this.
 _SAME_PLACE_M = 1.0
@@ -63,6 +67,9 @@ class EventFile:
     primaries: frozenset[int]
     #: Site and program settings that files of one production share.
     production: tuple[str, ...]
+    #: SHA-256 of the models that were applied, by what they predict (``energy/ExtraTreesRegressor``), where
+    #: the file says it.
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 def other_telescopes(telescopes: Mapping[int, Telescope], known: Mapping[int, Telescope]) -> list[str]:
@@ -140,6 +147,20 @@ def _primaries(file: Any) -> frozenset[int]:
     return frozenset(int(one) for one in set(file.root[_SHOWERS].col(name).tolist()))
 
 
+def _models(file: Any) -> dict[str, str]:
+    """Read the checksums of the models beside their predictions."""
+    if _DL2 not in file.root:
+        return {}
+    found = {}
+    for kind in file.iter_nodes(_DL2, "Group"):
+        for table in file.iter_nodes(kind, "Table"):
+            name = f"{kind._v_name}/{table.name}"
+            checksum = getattr(table.attrs, f"{MODEL_ATTRIBUTE}{name.replace('/', '_')}", None)
+            if checksum is not None:
+                found[name] = _text(checksum)
+    return found
+
+
 def _read(path: Path, file: Any) -> EventFile:
     if _LAYOUT not in file.root:
         raise MissingInput(
@@ -162,6 +183,7 @@ def _read(path: Path, file: Any) -> EventFile:
         simulated=_RUNS in file.root,
         primaries=_primaries(file),
         production=_production(file),
+        models=_models(file),
     )
 
 

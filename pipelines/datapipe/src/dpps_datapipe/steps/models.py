@@ -10,18 +10,40 @@ archive of the observatory, or of your own making, only.
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 from dpps.domain.steps import CorruptedInput, MissingInput
+from dpps_datapipe.provenance import file_checksum
 from dpps_datapipe.steps.inputs import EventFile, Telescope, other_telescopes
 
-__all__ = ["check_models", "installed_versions", "stamp_model", "telescopes_of"]
+__all__ = [
+    "TrainedModel",
+    "check_models",
+    "installed_versions",
+    "read_model",
+    "stamp_model",
+    "telescopes_of",
+]
 
 _STAMP = "training_versions"
 _SOFTWARE = ("ctapipe", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """A model as the checks see it."""
+
+    path: Path
+    #: Table of the array that it fills: kind of prediction and prefix, e.g. ``energy/ExtraTreesRegressor``.
+    predicts: str
+    #: Checksum of its file.
+    sha256: str
+    #: Of the array that it was trained on, by identifier.
+    telescopes: Mapping[int, Telescope]
 
 
 def installed_versions() -> dict[str, str]:
@@ -87,32 +109,57 @@ def telescopes_of(subarray: Any) -> dict[int, Telescope]:
     return found
 
 
-def check_models(events: EventFile, paths: Sequence[Path]) -> None:
-    """Check that models were trained for the telescopes and the software at hand.
+def read_model(path: Path) -> TrainedModel:
+    """Read what a model is, and check that it can be used with the software at hand.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Model that ctapipe's training wrote.
+
+    Returns
+    -------
+    TrainedModel
+
+    Raises
+    ------
+    MissingInput
+        If it is not there.
+    CorruptedInput
+        If it does not load here, or was trained with other software.
+    """
+    model = _load(path)
+    _check_versions(path, getattr(model, _STAMP, {}))
+    combiner = model.stereo_combiner
+    return TrainedModel(
+        path=path,
+        predicts=f"{combiner.property}/{combiner.prefix}",
+        sha256=file_checksum(path),
+        telescopes=telescopes_of(model.subarray),
+    )
+
+
+def check_models(events: EventFile, models: Sequence[TrainedModel]) -> None:
+    """Check that models were trained for the telescopes of events.
 
     Parameters
     ----------
     events : EventFile
         What they shall be applied to.
-    paths : sequence of pathlib.Path
-        Models that ctapipe's training wrote.
+    models : sequence of TrainedModel
+        The models.
 
     Raises
     ------
-    MissingInput
-        If a model is not there.
     CorruptedInput
-        If a model does not load here, was trained with other software, or for
-        other telescopes.
+        If a model was trained for other telescopes.
     """
-    for path in paths:
-        model = _load(path)
-        _check_versions(path, getattr(model, _STAMP, {}))
-        reasons = other_telescopes(events.telescopes, telescopes_of(model.subarray))
+    for model in models:
+        reasons = other_telescopes(events.telescopes, model.telescopes)
         if reasons:
             raise CorruptedInput(
                 f"trained on another array than that of {events.path}: {'; '.join(reasons[:3])}",
-                path=path,
+                path=model.path,
                 next_step="use models that were trained on this array",
             )
 

@@ -21,6 +21,7 @@ from dpps.domain.steps import (
 )
 from dpps_datapipe.array_description import VARIABLE, array_description
 from dpps_datapipe.fits_files import check_fits
+from dpps_datapipe.origins import check_one_set_of_models, stamp_models
 from dpps_datapipe.provenance import complete_record
 from dpps_datapipe.steps.inputs import (
     EventFile,
@@ -29,7 +30,7 @@ from dpps_datapipe.steps.inputs import (
     check_primary,
     read_event_file,
 )
-from dpps_datapipe.steps.models import check_models, stamp_model
+from dpps_datapipe.steps.models import TrainedModel, check_models, read_model, stamp_model
 from dpps_datapipe.steps.table import PRIMARIES, Step
 
 __all__ = ["NamedFiles", "named_files", "run_step", "translate"]
@@ -149,7 +150,7 @@ def _check_kind(step: Step, file: EventFile, option: str) -> None:
         check_primary(file, name, PRIMARIES[name])
 
 
-def _check_before(step: Step, named: NamedFiles) -> None:
+def _check_before(step: Step, named: NamedFiles, models: Sequence[TrainedModel]) -> None:
     for path in (*named.events, *named.files):
         if not path.is_file() and "://" not in str(path):
             raise MissingInput("the file is not there", path=path)
@@ -170,9 +171,9 @@ def _check_before(step: Step, named: NamedFiles) -> None:
         wrong = next(path for path in named.events if not _is_table_file(path))
         raise CorruptedInput("not an HDF5 event file", path=wrong)
     check_one_array(tables)
-    if named.models:
-        for events in tables:
-            check_models(events, named.models)
+    check_one_set_of_models(tables)
+    for events in tables:
+        check_models(events, models)
     if "--HDF5MonitoringSource.input_files" in step.files and named.files:
         telescopes = {tel_id for events in tables for tel_id in events.active}
         for path in named.events:
@@ -264,8 +265,8 @@ def _restart_random_numbers() -> None:
     fitting.FIT_RNG.bit_generator.state = np.random.default_rng(_FIT_SEED).bit_generator.state
 
 
-def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> None:
-    """Run the tool in this process.
+def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> Path:
+    """Run the tool in this process; give its provenance record, without checksums.
 
     Raises
     ------
@@ -288,10 +289,10 @@ def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> N
                 raise _recorded(tool, translate(end, inputs)) from end
         except Exception as error:
             raise _recorded(tool, translate(error, inputs)) from error
-    complete_record(Path(tool.provenance_log))
+    return Path(tool.provenance_log)
 
 
-def _check_after(step: Step, named: NamedFiles) -> None:
+def _check_after(step: Step, named: NamedFiles, models: Sequence[TrainedModel]) -> None:
     for path in named.outputs:
         if not path.is_file():
             raise StepError("the step ended without writing it", path=path)
@@ -305,6 +306,8 @@ def _check_after(step: Step, named: NamedFiles) -> None:
         )
     if step.writes_model:
         stamp_model(named.product)
+    if models:
+        stamp_models(named.product, {model.predicts: model.sha256 for model in models})
 
 
 def run_step(step: Step, arguments: Sequence[str]) -> None:
@@ -328,9 +331,14 @@ def run_step(step: Step, arguments: Sequence[str]) -> None:
     named = named_files(step, arguments)
     before = {path for path in named.outputs if path.exists()}
     try:
-        _check_before(step, named)
-        _run_tool(step, arguments, named.events)
-        _check_after(step, named)
+        models = [read_model(path) for path in named.models]
+        _check_before(step, named, models)
+        log = _run_tool(step, arguments, named.events)
+        try:
+            _check_after(step, named, models)
+        finally:
+            # After the last change of the products: the record holds their checksums.
+            complete_record(log)
     except BaseException:
         for path in named.outputs:
             if path not in before:
