@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import yaml
 from dpps_science.command import main
+from dpps_science.extraction import extract
+from dpps_science.fitting import fit
+from dpps_science.observations import common_target, read_event_lists
 from dpps_science.product import Spectrum, read_spectrum
-from dpps_science.testing.event_lists import DEC, PSF_DEG, RA, Made, write_event_list
+from dpps_science.selection import choose_selection
+from dpps_science.testing.event_lists import DEC, PSF_DEG, RA, Made, cut_deg, write_event_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,44 @@ def test_region_and_energies_follow_from_the_response(analysis: Analysis) -> Non
     assert (meta["energy_min_tev"], meta["energy_max_tev"]) == (0.1, 20.0)
     # 80 % of a Gaussian of two dimensions.
     assert meta["on_radius_deg"] == pytest.approx(PSF_DEG * np.sqrt(-2.0 * np.log(0.2)), rel=0.03)
+
+
+@pytest.fixture(scope="module")
+def point_like(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The same observations with a response after a cut in direction that varies with the energy."""
+    folder = tmp_path_factory.mktemp("point-like")
+    return [
+        write_event_list(folder / f"{number}.fits", Made(obs_id=number, wobble_deg=wobble, point_like=True))
+        for number, wobble in ((1, 0.5), (2, -0.5))
+    ]
+
+
+def test_a_cut_that_varies_with_the_energy_gives_the_injected_spectrum(point_like: list[Path]) -> None:
+    lists = read_event_lists(point_like)
+    selection = choose_selection(lists, common_target(lists))
+    assert selection.radius_deg == pytest.approx(cut_deg(0.1), rel=0.03)
+    assert selection.radius_origin.endswith("0.0537 to 0.155 deg with the energy")
+    counts = extract(lists, selection)
+    # At a distance of 0.5 degrees eight more circles of the largest radius fit on the ring.
+    assert counts.alpha == pytest.approx(1.0 / 8.0)
+    fitted = fit(counts, selection, "power-law", 1.0)
+    for name, value, error in zip(fitted.names, fitted.values, fitted.errors, strict=True):
+        assert abs(value - getattr(Made(), name)) < 3.0 * error
+        assert error < 0.1 * value
+
+
+def test_point_like_responses_keep_their_own_cut(
+    pair: list[Path], point_like: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, message = _refused(point_like, tmp_path, capsys, "--on-radius", "0.3")
+    assert (code, "leave --on-radius out" in message) == (101, True)
+    code, message = _refused([pair[0], point_like[1]], tmp_path, capsys)
+    assert code == 101
+    assert "north.fits: its response is full-enclosure" in message
+    assert "2.fits point-like" in message
+    near = write_event_list(tmp_path / "near.fits", Made(wobble_deg=0.1, point_like=True, background=50))
+    code, message = _refused([near], tmp_path, capsys)
+    assert (code, "free for the background" in message) == (106, True)
 
 
 def test_flux_points_lie_on_the_injected_spectrum(analysis: Analysis) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units as u
 from astropy.utils.exceptions import AstropyUserWarning
 from numpy.typing import NDArray
-from regions import CircleSkyRegion
+from regions import CircleSkyRegion, PointSkyRegion
 
 from dpps.domain.steps import InsufficientStatistics
 from dpps_science.observations import EventList
@@ -22,6 +22,10 @@ type Floats = NDArray[np.float64]
 #: Limit of the histogram of squared distances, and its bins.
 _THETA2_MAX_DEG2 = 0.2
 _THETA2_BINS = 40
+#: More regions of the background tell hardly more.
+_MOST_REGIONS = 15
+#: Regions of the background keep so much more than their radius apart.
+_MARGIN = 1.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +98,42 @@ def _empty(selection: Selection) -> Any:
     from gammapy.maps import RegionGeom
 
     reconstructed, true = _axes(selection)
-    region = CircleSkyRegion(selection.target.position, selection.radius_deg * u.deg)
+    centre = selection.target.position
+    # Gammapy takes the radius of a point from the response, event by event.
+    region = (
+        PointSkyRegion(centre)
+        if selection.radius_varies
+        else CircleSkyRegion(centre, selection.radius_deg * u.deg)
+    )
     return SpectrumDataset.create(geom=RegionGeom.create(region, axes=[reconstructed]), energy_axis_true=true)
 
 
-def _one(one: EventList, empty: Any) -> Any:
+def _background_maker(one: EventList, selection: Selection) -> Any:
+    """Choose who finds the background regions: at the largest radius they must not overlap."""
+    from gammapy.makers import ReflectedRegionsBackgroundMaker, WobbleRegionsFinder
+
+    if not selection.radius_varies:
+        return ReflectedRegionsBackgroundMaker()
+    offset = float(one.pointing.separation(selection.target.position).deg)
+    # Neighbours of n regions on a circle are 2 offset sin(pi/n) apart.
+    ratio = _MARGIN * selection.radius_deg / offset if offset > 0.0 else 1.0
+    regions = int(np.pi / np.arcsin(ratio)) - 1 if ratio < 1.0 else 0
+    if regions < 1:
+        raise _no_background(one, offset)
+    return ReflectedRegionsBackgroundMaker(
+        region_finder=WobbleRegionsFinder(n_off_regions=min(regions, _MOST_REGIONS))
+    )
+
+
+def _no_background(one: EventList, offset_deg: float) -> InsufficientStatistics:
+    return InsufficientStatistics(
+        f"no region of the same distance from the pointing ({offset_deg:.2f} deg) is free for the background",
+        "observe beside the source (wobble), or take a smaller --on-radius",
+        path=one.path,
+    )
+
+
+def _one(one: EventList, empty: Any, selection: Selection) -> Any:
     """Count in one observation.
 
     Raises
@@ -106,21 +141,16 @@ def _one(one: EventList, empty: Any) -> Any:
     InsufficientStatistics
         There is no place for a background region.
     """
-    from gammapy.makers import ReflectedRegionsBackgroundMaker, SpectrumDatasetMaker
+    from gammapy.makers import SpectrumDatasetMaker
 
     # A point-like response holds the cut in direction already.
     maker = SpectrumDatasetMaker(
         selection=["counts", "exposure", "edisp"], containment_correction=one.observation.psf is not None
     )
     dataset = maker.run(empty.copy(name=str(one.obs_id)), one.observation)
-    dataset = ReflectedRegionsBackgroundMaker().run(dataset, one.observation)
+    dataset = _background_maker(one, selection).run(dataset, one.observation)
     if dataset.counts_off is None or not (dataset.acceptance_off.data > 0.0).any():
-        offset = one.pointing.separation(empty.counts.geom.center_skydir).deg
-        raise InsufficientStatistics(
-            f"no region of the same distance from the pointing ({offset:.2f} deg) is free for the background",
-            "observe beside the source (wobble), or take a smaller --on-radius",
-            path=one.path,
-        )
+        raise _no_background(one, float(one.pointing.separation(selection.target.position).deg))
     return dataset
 
 
@@ -148,7 +178,7 @@ def extract(lists: Sequence[EventList], selection: Selection) -> Counts:
     empty = _empty(selection)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyUserWarning)
-        datasets = Datasets([_one(one, empty) for one in lists])
+        datasets = Datasets([_one(one, empty, selection) for one in lists])
     stacked = datasets.stack_reduce(name="all").info_dict()
     counts = Counts(
         datasets=datasets,

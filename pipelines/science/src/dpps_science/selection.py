@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
+from numpy.typing import NDArray
 
 from dpps.domain.steps import ConfigurationError, InsufficientStatistics
 from dpps_science.observations import EventList, Target
@@ -21,6 +22,8 @@ _LEAST_RADIUS_DEG = 0.07
 #: Bins of reconstructed energy, and of true energy, per decade.
 BINS_PER_DECADE = 10
 TRUE_BINS_PER_DECADE = 20
+#: Energies at which the cut in direction of a response is looked at.
+_CUT_SAMPLES = 200
 #: Where a response claims no range: energies at which its area is this part of its greatest.
 _AREA_FRACTION = 0.1
 
@@ -34,9 +37,11 @@ class Selection:
     target : Target
         Centre of the region.
     radius_deg : float
-        Of the region, degrees.
+        Of the region, degrees; the largest where it varies with the energy.
     radius_origin : str
         Who chose it.
+    radius_varies : bool
+        The radius is the cut in direction of each response (``RAD_MAX``), event by event.
     energy_min_tev, energy_max_tev : float
         Reconstructed energies of the fit, TeV.
     energy_origin : str
@@ -48,6 +53,7 @@ class Selection:
     target: Target
     radius_deg: float
     radius_origin: str
+    radius_varies: bool
     energy_min_tev: float
     energy_max_tev: float
     energy_origin: str
@@ -115,26 +121,74 @@ def _containment_radius(lists: Sequence[EventList], target: Target, energy_tev: 
     return max(radii)
 
 
-def _radius(
-    lists: Sequence[EventList], target: Target, given: float | None, energy_tev: float
-) -> tuple[float, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Radius:
+    """A radius, and who chose it."""
+
+    degrees: float
+    origin: str
+    varies: bool = False
+
+
+def _cuts(one: EventList, target: Target, low_tev: float, high_tev: float) -> NDArray[np.float64]:
+    """Return the cut in direction of a response at energies of the fit, degrees.
+
+    Raises
+    ------
+    InsufficientStatistics
+        When it has none somewhere.
+    """
+    values = one.observation.rad_max.evaluate(
+        method="nearest",
+        energy=np.geomspace(low_tev, high_tev, _CUT_SAMPLES) * u.TeV,
+        offset=one.pointing.separation(target.position),
+    )
+    cuts = np.ravel(np.asarray(values.to_value(u.deg), dtype=float))
+    if not (np.isfinite(cuts) & (cuts > 0.0)).all():
+        raise InsufficientStatistics(
+            f"the cut in direction (RAD_MAX) is empty somewhere between {low_tev:.3g} and {high_tev:.3g} TeV",
+            "take a smaller range of energy, or a response with more statistics",
+            path=one.path,
+        )
+    return cuts
+
+
+def _point_like_radius(
+    lists: Sequence[EventList], target: Target, given: float | None, low_tev: float, high_tev: float
+) -> _Radius:
+    """Take the cut in direction that point-like responses hold after."""
+    others = [one for one in lists if one.observation.psf is not None]
+    point_like = next(one for one in lists if one.observation.psf is None)
+    if others:
+        raise ConfigurationError(
+            f"its response is full-enclosure, that of {point_like.path} point-like",
+            "analyse them one by one, or make the responses of one kind",
+            path=others[0].path,
+        )
     if given is not None:
-        if not 0.0 < given < 5.0:
-            raise ConfigurationError(
-                f"a radius of {given:g} deg is no region", "give degrees with --on-radius"
-            )
-        return given, "given"
+        raise ConfigurationError(
+            "its response is point-like: it holds within its own cut in direction only",
+            "leave --on-radius out, or make a full-enclosure response",
+            path=point_like.path,
+        )
+    cuts = np.concatenate([_cuts(one, target, low_tev, high_tev) for one in lists])
+    least, largest = float(cuts.min()), float(cuts.max())
+    if least == largest:
+        return _Radius(degrees=largest, origin="the cut in direction of the responses")
+    origin = f"the cut in direction of the responses, {least:.3g} to {largest:.3g} deg with the energy"
+    return _Radius(degrees=largest, origin=origin, varies=True)
+
+
+def _radius(
+    lists: Sequence[EventList], target: Target, given: float | None, low_tev: float, high_tev: float
+) -> _Radius:
+    if given is not None and not 0.0 < given < 5.0:
+        raise ConfigurationError(f"a radius of {given:g} deg is no region", "give degrees with --on-radius")
     if any(one.observation.psf is None for one in lists):
-        rad_max = [one.observation.rad_max for one in lists]
-        cuts = [one.quantity[0, 0].to_value(u.deg) for one in rad_max if one.is_fixed_rad_max]
-        fixed = {float(np.squeeze(cut)) for cut in cuts} if len(cuts) == len(lists) else set()
-        if len(fixed) != 1:
-            raise ConfigurationError(
-                "the responses are point-like with cuts in direction that differ",
-                "make responses with one cut in direction, or full-enclosure ones",
-                path=lists[0].path,
-            )
-        return fixed.pop(), "the cut in direction of the responses"
+        return _point_like_radius(lists, target, given, low_tev, high_tev)
+    if given is not None:
+        return _Radius(degrees=given, origin="given")
+    energy_tev = min(_ABOVE_LEAST * low_tev, high_tev)
     radius = _containment_radius(lists, target, energy_tev)
     if not np.isfinite(radius):
         raise InsufficientStatistics(
@@ -143,8 +197,8 @@ def _radius(
             path=lists[0].path,
         )
     if radius < _LEAST_RADIUS_DEG:
-        return _LEAST_RADIUS_DEG, "the least that is used"
-    return radius, f"holds {CONTAINMENT:.0%} of the gammas at {energy_tev:.3g} TeV"
+        return _Radius(degrees=_LEAST_RADIUS_DEG, origin="the least that is used")
+    return _Radius(degrees=radius, origin=f"holds {CONTAINMENT:.0%} of the gammas at {energy_tev:.3g} TeV")
 
 
 def choose_selection(
@@ -157,7 +211,8 @@ def choose_selection(
 ) -> Selection:
     """Choose region and energies; what is not given follows from the responses.
 
-    The radius holds 80 % of the gammas at twice the lowest energy: most events are near there.
+    The radius holds 80 % of the gammas at twice the lowest energy: most events are near there. Of point-like
+    responses it is their cut in direction, which may vary with the energy.
 
     Parameters
     ----------
@@ -178,12 +233,13 @@ def choose_selection(
         The responses do not say what is needed.
     """
     low, high, origin = _energies(lists, target, energy_min_tev, energy_max_tev)
-    radius, radius_origin = _radius(lists, target, radius_deg, min(_ABOVE_LEAST * low, high))
+    radius = _radius(lists, target, radius_deg, low, high)
     true_low, true_high = _true_range(lists)
     return Selection(
         target=target,
-        radius_deg=radius,
-        radius_origin=radius_origin,
+        radius_deg=radius.degrees,
+        radius_origin=radius.origin,
+        radius_varies=radius.varies,
         energy_min_tev=low,
         energy_max_tev=high,
         energy_origin=origin,

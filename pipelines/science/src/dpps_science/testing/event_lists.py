@@ -10,7 +10,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import QTable
 
-__all__ = ["DEC", "PSF_DEG", "RA", "Made", "write_event_list"]
+__all__ = ["DEC", "PSF_DEG", "RA", "Made", "cut_deg", "write_event_list"]
 
 RA, DEC = 83.63, 22.01
 AREA_M2, RESOLUTION, PSF_DEG = 1.0e5, 0.1, 0.05
@@ -30,7 +30,14 @@ class Made:
     seconds: float = 900.0
     background: int = 1500
     target_dec: float = DEC
+    #: The response holds within a cut in direction, see `cut_deg`.
+    point_like: bool = False
     seed: int = 4
+
+
+def cut_deg(energy_tev: Any) -> Any:
+    """Return the cut in direction of point-like responses, degrees: tighter at higher energies."""
+    return np.clip(0.1 * np.asarray(energy_tev) ** -0.2, 0.05, 0.2)
 
 
 def _energies(made: Made, random: np.random.Generator) -> Any:
@@ -108,7 +115,27 @@ def _response(name: str, header: dict[str, Any], **columns: Any) -> fits.BinTabl
     return hdu
 
 
-def _responses() -> list[fits.BinTableHDU]:
+def _point_like(area: fits.BinTableHDU, dispersion: fits.BinTableHDU) -> list[fits.BinTableHDU]:
+    """Give responses after the cut in direction."""
+    low, high = EDGES_TEV[:-1], EDGES_TEV[1:]
+    cut = cut_deg(np.sqrt(low * high))
+    area.data["EFFAREA"] *= 1.0 - np.exp(-0.5 * (cut / PSF_DEG) ** 2)
+    for hdu in (area, dispersion):
+        hdu.header["HDUCLAS3"] = "POINT-LIKE"
+    rad_max = _response(
+        "RAD_MAX",
+        {"HDUCLAS2": "RAD_MAX", "HDUCLAS4": "RAD_MAX_2D"},
+        ENERG_LO=(low, u.TeV),
+        ENERG_HI=(high, u.TeV),
+        THETA_LO=([0.0], u.deg),
+        THETA_HI=([2.0], u.deg),
+        RAD_MAX=(cut[np.newaxis], u.deg),
+    )
+    rad_max.header["HDUCLAS3"] = "POINT-LIKE"
+    return [area, dispersion, rad_max]
+
+
+def _responses(made: Made) -> list[fits.BinTableHDU]:
     low, high = EDGES_TEV[:-1], EDGES_TEV[1:]
     shape = (1, low.size)
     axes = {
@@ -138,6 +165,8 @@ def _responses() -> list[fits.BinTableHDU]:
             u.one,
         ),
     )
+    if made.point_like:
+        return _point_like(area, dispersion)
     gaussians = {
         f"{kind}_{number}": (np.zeros(shape), unit)
         for number in (2, 3)
@@ -161,6 +190,6 @@ def write_event_list(path: Path, made: Made, *, leave_out: str = "") -> Path:
     events.header.update(_header(made))
     intervals = fits.BinTableHDU(QTable({"START": [0.0] * u.s, "STOP": [made.seconds] * u.s}), name="GTI")
     intervals.header.update({**_TIME, "HDUCLAS1": "GTI"})
-    hdus = [events, intervals, *_responses()]
+    hdus = [events, intervals, *_responses(made)]
     fits.HDUList([fits.PrimaryHDU(), *(hdu for hdu in hdus if hdu.name != leave_out)]).writeto(path)
     return path
