@@ -6,8 +6,10 @@ seed of its own. Results: ``closure.ecsv``, one row a night, and ``closure.png``
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 from dpps.domain.errors import DppsError
 from dpps.domain.steps import ConfigurationError, StepParser, step_exit_code
@@ -29,6 +31,12 @@ def _parser() -> StepParser:
         default=Path("workflows/productions/crab_night"),
         help="folder of the night's production (default: that of the source tree)",
     )
+    parser.add_argument(
+        "--simulations", type=Path, help="folder of the tables of runs (default: that of --night)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes, and nights at a time; results do not depend on it"
+    )
     return parser
 
 
@@ -36,24 +44,42 @@ def _tell(line: str) -> None:
     sys.stderr.write(f"closure: {line}\n")
 
 
+def _observe(chain: Chain, seeds: range) -> Iterator[dict[str, Any]]:
+    """Give the comparisons of all nights, in the order in which they end."""
+    chain.response()
+    with ThreadPoolExecutor(chain.jobs) as pool:
+        waiting = [pool.submit(chain.one_night, seed) for seed in seeds]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        finally:
+            # Nights that run come to their end; those that wait need not begin when one has failed.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
 def _run(options: argparse.Namespace) -> None:
-    if options.seeds < 1 or options.first_seed < 0:
-        raise ConfigurationError("there must be one night at least, and no negative seed", "correct --seeds")
+    if options.seeds < 1 or options.first_seed < 0 or options.jobs < 1:
+        raise ConfigurationError(
+            "there must be one night and one process at least, and no negative seed",
+            "correct --seeds, --jobs or --first-seed",
+        )
     night = options.night.resolve()
     chain = Chain(
         night=night,
+        simulations=(options.simulations or night).resolve(),
         configurations=night.parents[1] / "configurations",
         output=options.output.resolve(),
+        jobs=options.jobs,
         commands=Commands(tell=_tell),
     )
     chain.check()
-    rows = []
-    for seed in range(options.first_seed, options.first_seed + options.seeds):
-        rows.append(chain.one_night(seed))
+    rows: list[dict[str, Any]] = []
+    for row in _observe(chain, range(options.first_seed, options.first_seed + options.seeds)):
+        rows = sorted([*rows, row], key=lambda one: one["seed"])
         table = pull_table(rows)
         # Written after every night: what is there so far can be looked at.
         write_table(table, options.output / "closure.ecsv")
-        _tell(f"seed {seed}: {summarise(table)}")
+        _tell(f"seed {row['seed']}: {summarise(table)}")
     draw_pulls(table, options.output / "closure.png")
     sys.stdout.write(f"{summarise(table)}\nwritten: {options.output / 'closure.ecsv'}\n")
 

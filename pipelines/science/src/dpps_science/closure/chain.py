@@ -15,6 +15,7 @@ from dpps_science.closure.steps import Commands, do_once
 
 __all__ = ["Chain"]
 
+#: Simulated sets: plan and row of its table of runs.
 _RUNS = {
     "gammas_train": ("models", 1),
     "protons_train": ("models", 2),
@@ -33,18 +34,24 @@ class Chain:
     Attributes
     ----------
     night : pathlib.Path
-        Folder of the production (``night.yaml``, plans, configurations of selection and response).
+        Folder of the production (``night.yaml``, configurations of selection and response).
+    simulations : pathlib.Path
+        Folder of the tables of runs, of the models and of the response.
     configurations : pathlib.Path
         Folder of the reference configurations.
     output : pathlib.Path
         Everything goes there.
+    jobs : int
+        Processes of the simulations and of the processing of their events. Results do not depend on it.
     commands : Commands
         Runs programs.
     """
 
     night: Path
+    simulations: Path
     configurations: Path
     output: Path
+    jobs: int
     commands: Commands
 
     def check(self) -> None:
@@ -55,10 +62,11 @@ class Chain:
         MissingInput
             One is not.
         """
-        named = ["night.yaml", "models.runs.ecsv", "response.runs.ecsv", "selection.yaml", "irf.yaml"]
-        for path in (*(self.night / name for name in named), self._reference("process_events")):
+        named = [self.night / name for name in ("night.yaml", "selection.yaml", "irf.yaml")]
+        tables = [self.simulations / f"{plan}.runs.ecsv" for plan in ("models", "response")]
+        for path in (*named, *tables, self._reference("process_events")):
             if not path.is_file():
-                raise MissingInput("it is not there", "give --night FOLDER of the production", path=path)
+                raise MissingInput("it is not there", "correct --night or --simulations", path=path)
 
     def _reference(self, name: str) -> Path:
         return self.configurations / f"{name}.yaml"
@@ -69,7 +77,8 @@ class Chain:
         def work(folder: Path) -> None:
             self.commands.run(
                 "dpps-simpipe-plan",
-                *("run", self.night / f"{plan}.runs.ecsv", row, "--output", f"{name}.h5"),
+                *("run", self.simulations / f"{plan}.runs.ecsv", row, "--output", f"{name}.h5"),
+                *("--workers", self.jobs),
                 cwd=folder,
             )
 
@@ -81,7 +90,8 @@ class Chain:
         def work(folder: Path) -> None:
             self.commands.run(
                 "dpps-datapipe",
-                *("process-files", "--files", *files, "--output-folder", folder, "--level", "dl2", "--"),
+                *("process-files", "--files", *files, "--output-folder", folder, "--level", "dl2"),
+                *("--jobs", self.jobs, "--"),
                 *("--config", self._reference("process_events"), "--ProcessorTool.force_recompute_dl1=True"),
                 *("--DataWriter.write_dl1_images=False", "--DataWriter.write_dl1_parameters=True"),
                 "--DataWriter.write_dl2=True",
