@@ -9,6 +9,7 @@ from astropy.io.fits import Header
 from dpps_datapipe.irf.comparison import compare_curves, plot_comparison
 from dpps_datapipe.irf.reading import Axis, Response, ResponseFile
 from dpps_datapipe.irf.reference import ENERGY_EDGES_TEV, reference_curves
+from dpps_datapipe.origins import Origins, Place
 
 from dpps.domain.steps import ConfigurationError, MissingInput, StorageError
 
@@ -43,6 +44,32 @@ def test_a_response_without_a_whole_bin_is_not_compared() -> None:
     file = _response((ENERGY_EDGES_TEV[6] * 1.1, ENERGY_EDGES_TEV[7]))
     with pytest.raises(MissingInput, match="no whole bin"):
         compare_curves(replace(file, path=Path("narrow.fits")))
+
+
+@pytest.mark.parametrize(
+    ("zenith", "place", "said"),
+    [
+        (20.0, Place(longitude_deg=-17.89, latitude_deg=28.76, height_m=2147.0), []),
+        (
+            40.0,
+            Place(longitude_deg=-70.32, latitude_deg=-24.68, height_m=2162.0),
+            ["is of CTAO-South, prod5 of CTAO-North", "is of zenith 40 deg, prod5 of 20 deg"],
+        ),
+        (
+            21.0,
+            Place(longitude_deg=16.5, latitude_deg=-23.27, height_m=1800.0),
+            ["is of latitude -23.27 deg, longitude 16.50 deg, prod5"],
+        ),
+        (None, None, ["is of a site that it does not name", "is of a zenith angle that it does not name"]),
+    ],
+)
+def test_another_site_or_zenith_is_said(zenith: float | None, place: Place | None, said: list[str]) -> None:
+    file = replace(_response((0.1, 10.0)), origins=Origins(place=place))
+    if zenith is not None:
+        file.responses[0].header["ZEN_PNT"] = zenith
+    found = compare_curves(file)["warnings"]
+    assert len(found) == len(said)
+    assert all(f"irf.fits {words}" in one for words, one in zip(said, found, strict=True))
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 from dpps_simpipe.toy import (
     ToyObservation,
-    write_subarray_stream,
+    write_array_stream,
     write_telescope_stream,
 )
 from dpps_simpipe.toy.command import main
@@ -181,7 +181,7 @@ def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "SUB.fits.fz"
     broken: list[Any] = [None]
     with pytest.raises(AttributeError):
-        write_subarray_stream(path, observation=ToyObservation(), events=broken)
+        write_array_stream(path, "SUBARRAY", observation=ToyObservation(), events=broken)
     assert list(tmp_path.iterdir()) == []
 
 

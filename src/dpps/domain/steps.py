@@ -15,6 +15,10 @@ The codes are those that the calibration pipeline publishes; 103 is not used.
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -35,8 +39,10 @@ __all__ = [
     "MissingInput",
     "StepError",
     "StepParser",
+    "StepProgram",
     "StorageError",
     "TemporaryFailure",
+    "run_step",
     "step_exit_code",
 ]
 
@@ -157,3 +163,112 @@ class StepParser(argparse.ArgumentParser):
             Always.
         """
         raise ConfigurationError(message, f"{self.prog} --help lists the options")
+
+
+_CODES = """exit codes: 0 done, 100 try again later, 101 configuration, 102 storage,
+104 corrupted input, 105 missing input, 106 insufficient statistics, 1 other"""
+
+
+def run_step(name: str, step: Callable[[], None], *, as_json: bool = False) -> int:
+    """Run a step; an error of its own is said on standard error, without a stack trace.
+
+    Parameters
+    ----------
+    name : str
+        Of the program and its step, for the message.
+    step : callable
+        Does the work.
+    as_json : bool
+        Say the error as a JSON document in one line.
+
+    Returns
+    -------
+    int
+        0, or the exit code of the interface.
+    """
+    try:
+        step()
+    except DppsError as error:
+        return _say(name, error, as_json=as_json)
+    except OSError as error:
+        storage = StorageError(f"{type(error).__name__}: {error}", "check the path and the space on its disk")
+        return _say(name, storage, as_json=as_json)
+    return 0
+
+
+def _say(name: str, error: DppsError, *, as_json: bool) -> int:
+    code = step_exit_code(error)
+    if as_json:
+        text = json.dumps({**error.as_dict(), "exit_code": code}, default=str)
+    elif isinstance(error, StepError) or not error.next_step:
+        text = f"ERROR: {name}: {error}"
+    else:
+        text = f"ERROR: {name}: {error} — {error.next_step}"
+    sys.stderr.write(f"{text}\n")
+    return code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgram:
+    """A program whose first argument names one of its steps.
+
+    Parameters
+    ----------
+    name : str
+        Of the program.
+    version : str
+        Of its package.
+    about : str
+        What its steps are for.
+    commands : mapping
+        Summaries of the steps by name, by the headings under which they are listed.
+    """
+
+    name: str
+    version: str
+    about: str
+    commands: Mapping[str, Mapping[str, str]]
+
+    def help(self) -> str:
+        """List the steps and the exit codes."""
+        lines = [
+            f"usage: {self.name} COMMAND [options]",
+            "",
+            f"{self.about} COMMAND --help says more.",
+            "",
+        ]
+        for heading, commands in self.commands.items():
+            lines += [*([f"{heading}:"] if heading else []), *_summaries(commands), ""]
+        return "\n".join([*lines, _CODES]) + "\n"
+
+    def run(self, arguments: Sequence[str] | None, command: Callable[[str, Sequence[str]], None]) -> int:
+        """Run the step that a command line names.
+
+        Parameters
+        ----------
+        arguments : sequence of str or None
+            The command line; None: that of the process.
+        command : callable
+            Gets the name of a step of this program and its arguments.
+
+        Returns
+        -------
+        int
+            Exit code of the interface to workload management.
+        """
+        name, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+        if name in {"-h", "--help", "--version"}:
+            sys.stdout.write(f"{self.name} {self.version}\n" if name == "--version" else self.help())
+            return 0
+        as_json = "--json" in rest
+        if not any(name in commands for commands in self.commands.values()):
+            return run_step(self.name, lambda: self._refuse(name), as_json=as_json)
+        return run_step(f"{self.name} {name}", lambda: command(name, rest), as_json=as_json)
+
+    def _refuse(self, name: str) -> NoReturn:
+        raise ConfigurationError(f"there is no command {name!r}", f"{self.name} --help lists them")
+
+
+def _summaries(commands: Mapping[str, str]) -> list[str]:
+    width = max(map(len, commands)) + 2
+    return [f"  {name:<{width}}{summary}" for name, summary in commands.items()]

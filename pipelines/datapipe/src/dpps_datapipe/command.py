@@ -1,11 +1,9 @@
 """``dpps-datapipe``: the steps of the data processing pipeline."""
 
 import importlib
-import json
-import sys
 from collections.abc import Sequence
 
-from dpps.domain.steps import StepError
+from dpps.domain.steps import StepProgram
 from dpps_datapipe import __version__
 from dpps_datapipe.steps.table import STEPS
 
@@ -22,24 +20,6 @@ _COMMANDS = {
 }
 
 
-def _help() -> str:
-    lines = [
-        "usage: dpps-datapipe COMMAND [options]",
-        "",
-        "The steps of the data processing pipeline. COMMAND --help says more.",
-        "",
-        "ctapipe's tools, between checks of what goes in and comes out:",
-        *(f"  {name:<26}{step.summary}" for name, step in STEPS.items()),
-        "",
-        "of this package:",
-        *(f"  {name:<26}{summary}" for name, (_, summary) in _COMMANDS.items()),
-        "",
-        "exit codes: 0 done, 100 try again later, 101 configuration, 102 storage,",
-        "104 corrupted input, 105 missing input, 106 insufficient statistics, 1 other",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _run(name: str, arguments: Sequence[str]) -> None:
     if name in STEPS:
         from dpps_datapipe.steps.run import run_step
@@ -47,6 +27,19 @@ def _run(name: str, arguments: Sequence[str]) -> None:
         run_step(STEPS[name], arguments)
     else:
         importlib.import_module(_COMMANDS[name][0]).run(arguments)
+
+
+_PROGRAM = StepProgram(
+    name="dpps-datapipe",
+    version=__version__,
+    about="The steps of the data processing pipeline.",
+    commands={
+        "ctapipe's tools, between checks of what goes in and comes out": {
+            name: step.summary for name, step in STEPS.items()
+        },
+        "of this package": {name: summary for name, (_, summary) in _COMMANDS.items()},
+    },
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,23 +55,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code of the interface to workload management.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in {"-h", "--help"}:
-        sys.stdout.write(_help())
-        return 0
-    if words[0] == "--version":
-        sys.stdout.write(f"dpps-datapipe {__version__}\n")
-        return 0
-    name, *rest = words
-    if name not in STEPS and name not in _COMMANDS:
-        sys.stderr.write(f"ERROR: no command {name!r}; dpps-datapipe --help lists them\n")
-        return 101
-    try:
-        _run(name, rest)
-    except StepError as error:
-        if "--json" in rest:
-            sys.stderr.write(json.dumps(error.as_dict()) + "\n")
-        else:
-            sys.stderr.write(f"ERROR: dpps-datapipe {name}: {error}\n")
-        return error.exit_code
-    return 0
+    return _PROGRAM.run(arguments, _run)

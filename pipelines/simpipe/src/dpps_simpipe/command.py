@@ -5,8 +5,8 @@ import json
 import sys
 from collections.abc import Sequence
 
-from dpps.domain.errors import DppsError
-from dpps.domain.steps import ConfigurationError, StepError, StepParser, step_exit_code
+from dpps.domain.steps import StepParser, StepProgram
+from dpps_simpipe import __version__
 
 __all__ = ["main"]
 
@@ -24,26 +24,16 @@ _COMMANDS = {
 }
 
 
-def _help() -> str:
-    return "\n".join(
-        [
-            "usage: dpps-simpipe COMMAND [options]",
-            "",
-            "The simulation pipeline. COMMAND --help says more.",
-            "",
-            *(f"  {name:<20}{summary}" for name, (_, summary) in _COMMANDS.items()),
-            "",
-            "exit codes: 0 done, 100 try again later, 101 configuration, 102 storage,",
-            "104 corrupted input, 105 missing input, 106 insufficient statistics, 1 other",
-            "",
-        ]
-    )
+_PROGRAM = StepProgram(
+    name="dpps-simpipe",
+    version=__version__,
+    about="The simulation pipeline.",
+    commands={"": {name: summary for name, (_, summary) in _COMMANDS.items()}},
+)
 
 
-def _run(name: str, arguments: Sequence[str]) -> str:
-    """Run one command and give what is printed."""
-    if name not in _COMMANDS:
-        raise ConfigurationError(f"there is no command {name!r}", "dpps-simpipe --help lists them")
+def _run(name: str, arguments: Sequence[str]) -> None:
+    """Run one command and print what it gives."""
     module, summary = _COMMANDS[name]
     command = importlib.import_module(module)
     parser = StepParser(prog=f"dpps-simpipe {name}", description=summary)
@@ -52,8 +42,9 @@ def _run(name: str, arguments: Sequence[str]) -> str:
     options = parser.parse_args(arguments)
     result: dict[str, object] = command.run(options)
     if options.json:
-        return json.dumps(result, indent=2) + "\n"
-    return "".join(f"{key}: {value}\n" for key, value in result.items())
+        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+    else:
+        sys.stdout.write("".join(f"{key}: {value}\n" for key, value in result.items()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,19 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or the exit code of the error that is printed on standard error.
+        Exit code of the interface to workload management.
     """
-    name, *rest = sys.argv[1:] if arguments is None else arguments or ["--help"]
-    if name in {"-h", "--help"}:
-        sys.stdout.write(_help())
-        return 0
-    try:
-        sys.stdout.write(_run(name, rest))
-    except DppsError as error:
-        if "--json" in rest:
-            sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
-        sys.stderr.write(f"dpps-simpipe {name}: {error}\n")
-        if error.next_step and not isinstance(error, StepError):  # whose text has it
-            sys.stderr.write(f"{error.next_step}\n")
-        return step_exit_code(error)
-    return 0
+    return _PROGRAM.run(arguments, _run)

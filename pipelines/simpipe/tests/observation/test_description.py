@@ -176,8 +176,9 @@ def test_a_source_that_is_too_low_is_refused(
     path = write(NIGHT, blocks__0__start=start)
     assert main(["observe", str(path), "--output", str(tmp_path / "out"), "--json"]) != 0
     captured = capsys.readouterr()
-    assert word in captured.err
-    assert json.loads(captured.out)["identifiers"] == {"key": "blocks.start"}
+    refusal = json.loads(captured.err)
+    assert word in refusal["message"]
+    assert refusal["identifiers"] == {"key": "blocks.start"}
     assert not (tmp_path / "out").exists()
 
 

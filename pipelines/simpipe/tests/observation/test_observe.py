@@ -9,8 +9,9 @@ import yaml
 from astropy.io import fits
 from astropy.table import QTable
 from ctapipe_io_zfits import ProtozfitsTelescopeEventSource
+from dpps_simpipe import resuming
 from dpps_simpipe.command import main
-from dpps_simpipe.observation import observing, resuming, thrown
+from dpps_simpipe.observation import observing, thrown
 from dpps_simpipe.observation.observing import observe
 from dpps_simpipe.observation.reading import load_night
 from protozfits import File
@@ -207,4 +208,4 @@ def test_an_empty_night_is_an_error(write: Write, tmp_path: Path, capsys: pytest
         observe(path, tmp_path / "night")
     assert not list((tmp_path / "night").rglob("*.fits.fz"))
     assert main(["observe", str(path), "--output", str(tmp_path / "n"), "--workers", "0", "--json"]) != 0
-    assert json.loads(capsys.readouterr().out)["code"] == "simpipe.option-invalid"
+    assert json.loads(capsys.readouterr().err)["code"] == "simpipe.option-invalid"

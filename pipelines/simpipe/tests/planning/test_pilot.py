@@ -13,8 +13,10 @@ from astropy.table import QTable
 from ctapipe.io import write_table
 from dpps_simpipe.instrument import load_array, subarray_description
 from dpps_simpipe.planning.command import main
-from dpps_simpipe.planning.limits import read_limits
+from dpps_simpipe.planning.limits import TriggeredEvents, derive_limits, read_limits
 from dpps_simpipe.planning.pilot import read_pilot_events
+
+from dpps.domain.steps import InsufficientStatistics
 
 NUMBER = 4000
 THROWN_M = 800.0
@@ -121,8 +123,21 @@ def test_what_a_pilot_does_not_bear_is_refused(
     assert limits(write_pilot(tmp_path / "pilot.h5", **columns), table, fraction) == code
     said = capsys.readouterr().err
     assert any(one in said for one in says.split("|"))
-    assert "next step" in said
+    assert " — " in said  # the next step
     assert not table.exists()
+
+
+@pytest.mark.parametrize(("number", "fraction"), [(100, 0.9), (1000, 0.99), (10000, 0.999)])
+def test_ten_events_beyond_a_limit_are_ten(number: int, fraction: float) -> None:
+    """In binary numbers 100 times 1 - 0.9 is less than 10."""
+    values = np.arange(float(number))
+    point = {"primary": "gamma", "array_name": "a", "zenith_deg": 20.0, "azimuth_deg": 0.0, "nsb_level": 0.24}
+    events = TriggeredEvents(energy_tev=values, core_distance_m=values, offset_deg=values)
+    found = derive_limits(events, **point, fraction=fraction)  # type: ignore[arg-type] # texts and numbers
+    assert np.sum(values > found.core_distance_max_m) == 10
+    fewer = TriggeredEvents(energy_tev=values[1:], core_distance_m=values[1:], offset_deg=values[1:])
+    with pytest.raises(InsufficientStatistics, match=f"at least {number} triggered events"):
+        derive_limits(fewer, **point, fraction=fraction)  # type: ignore[arg-type] # texts and numbers
 
 
 def test_a_point_source_has_no_view_cone(tmp_path: Path) -> None:

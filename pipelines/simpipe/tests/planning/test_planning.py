@@ -191,11 +191,11 @@ def test_limits_come_from_enough_triggered_events() -> None:
         "azimuth_deg": 0.0,
         "nsb_level": 0.24,
     }
-    found = derive_limits(events, loss=0.01, **where)  # type: ignore[arg-type]
+    found = derive_limits(events, fraction=0.99, **where)  # type: ignore[arg-type]
     assert (found.energy_min_tev, found.core_distance_max_m) == pytest.approx((0.01, 990.0))
     assert found.view_cone_max_deg == pytest.approx(9.9)
     with pytest.raises(InsufficientStatistics, match=r"rest on 1\.0 events"):
-        derive_limits(events, loss=1e-4, **where)  # type: ignore[arg-type]
+        derive_limits(events, fraction=0.9999, **where)  # type: ignore[arg-type]
 
 
 def test_the_table_of_runs_comes_back_as_it_was(planned: Planner, tmp_path: Path) -> None:
@@ -343,6 +343,6 @@ def test_the_command_tells_and_writes(
     assert "run_000003.h5" in capsys.readouterr().out
     assert main(["command", str(output), "99"]) == 101
     assert main(["make", str(tmp_path / "nope")]) == 105
-    assert "next step:" in capsys.readouterr().err
+    assert "ERROR: dpps-simpipe-plan: " in capsys.readouterr().err
     assert main(["back-ends"]) == 0
     assert "dpps-simpipe: ready" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import pytest
 import tables
 import yaml
 from ctapipe.io import EventSource, TableLoader
+from dpps_simpipe import resuming
 from dpps_simpipe.command import main
 from dpps_simpipe.instrument import load_model
 from dpps_simpipe.simulation.description import Run, is_run_description, load_run
@@ -214,9 +215,36 @@ def test_parts_of_another_run_are_refused(tmp_path: Path) -> None:
     path = _write(tmp_path)
     parts = tmp_path / "out.h5.parts"
     parts.mkdir()
-    (parts / "run.sha256").write_text("of another run", encoding="utf-8")
-    with pytest.raises(Conflict, match=r"out\.h5\.parts"):
+    (parts / "description.sha256").write_text("of another run", encoding="utf-8")
+    with pytest.raises(Conflict, match=r"out\.h5\.parts holds unfinished work of another"):
         produce(path, tmp_path / "out.h5")
+    (parts / "description.sha256").rename(parts / "block_000003000.h5")
+    with pytest.raises(Conflict, match="not of which description"):
+        produce(path, tmp_path / "out.h5")
+
+
+def test_a_run_that_was_killed_while_it_tidied_up_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the file has its name, or half through the removal of its parts."""
+    path, output = _write(tmp_path, showers=1, block_showers=1), tmp_path / "run.h5"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resuming, "_release", killed)
+        with pytest.raises(KeyboardInterrupt):
+            produce(path, output)
+    made = output.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(resuming.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            produce(path, output)
+    with pytest.raises(Conflict, match=r"run\.h5 exists"):
+        produce(path, output)
+    assert output.read_bytes() == made
+    assert not list(tmp_path.glob("run.h5.parts*"))
 
 
 @pytest.mark.parametrize(("options", "word"), [({"workers": 0}, "workers"), ({"levels": ["dl9"]}, "dl9")])
@@ -230,7 +258,7 @@ def test_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixtur
     output = str(tmp_path / "out.h5")
     assert main(["simulate", str(path), "--output", output, "--json"]) == ConfigurationError.exit_code
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["identifiers"] == {"key": "primary"}
+    assert json.loads(captured.err)["identifiers"] == {"key": "primary"}
     assert "primary must be one of" in captured.err
     assert main(["simulate", str(_write(tmp_path)), "--output", output, "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["blocks"] == 2

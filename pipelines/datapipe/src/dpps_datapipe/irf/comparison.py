@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from dpps.domain.steps import ConfigurationError, MissingInput, StepParser, StorageError
+from dpps_datapipe.dl3.sky import SITES
 from dpps_datapipe.irf.check import claimed
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import ResponseFile, read_response
 from dpps_datapipe.irf.reference import curves_of, reference_curves
+from dpps_datapipe.origins import Place
 
-__all__ = ["compare_curves", "plot_comparison", "run"]
+__all__ = ["compare_curves", "differing_points", "plot_comparison", "run"]
 
 _CURVES = {
     "effective_area": ("Effective area / m²", True),
@@ -22,7 +24,12 @@ _CURVES = {
     "energy_resolution": ("Energy resolution", False),
     "background_rate": ("Background / (s⁻¹ sr⁻¹ in the bin)", True),
 }
-
+#: What the reference was simulated for.
+_SITE, _ZENITH_DEG = "CTAO-North", 20.0
+#: Responses of so near a zenith angle hardly differ; sites of so near a place are one.
+_NEAR_ZENITH_DEG, _NEAR_PLACE_DEG = 2.0, 0.5
+#: A description without a place puts its array here.
+_NOWHERE_DEG = 0.01
 
 _PICTURES = (".png", ".pdf", ".svg")
 
@@ -39,6 +46,41 @@ def _parser() -> StepParser:
     return parser
 
 
+def _site(place: Place | None) -> str | None:
+    """Name the site at a place; None: not said."""
+    if place is None or max(abs(place.longitude_deg), abs(place.latitude_deg)) < _NOWHERE_DEG:
+        return None
+    for name, (longitude, latitude, _) in SITES.items():
+        apart = max(abs(place.longitude_deg - longitude), abs(place.latitude_deg - latitude))
+        if apart < _NEAR_PLACE_DEG:
+            return name
+    return f"latitude {place.latitude_deg:.2f} deg, longitude {place.longitude_deg:.2f} deg"
+
+
+def differing_points(file: ResponseFile) -> list[str]:
+    """Say where a response was simulated for another point than the reference.
+
+    Parameters
+    ----------
+    file : ResponseFile
+        The response.
+
+    Returns
+    -------
+    list of str
+        A sentence for another site, and for another zenith angle; also where the response does not say.
+    """
+    site = _site(file.origins.place)
+    zenith = file.of_kind("AEFF_2D")[0].header.get("ZEN_PNT")
+    said = []
+    if site != _SITE:
+        said.append(f"{file.path.name} is of {site or 'a site that it does not name'}, prod5 of {_SITE}")
+    if zenith is None or abs(float(zenith) - _ZENITH_DEG) > _NEAR_ZENITH_DEG:
+        angle = "a zenith angle that it does not name" if zenith is None else f"zenith {float(zenith):g} deg"
+        said.append(f"{file.path.name} is of {angle}, prod5 of {_ZENITH_DEG:g} deg")
+    return said
+
+
 def compare_curves(file: ResponseFile) -> dict[str, Any]:
     """Give ratios to prod5 in the bins that the response claims.
 
@@ -51,7 +93,8 @@ def compare_curves(file: ResponseFile) -> dict[str, Any]:
     -------
     dict
         ``energy_min_tev``, ``energy_max_tev`` of the bins, a list of ratios for each curve (None where one
-        of the two says nothing), and ``reference`` with the source, its authors and licence.
+        of the two says nothing), ``warnings`` (see `differing_points`) and ``reference`` with the source, its
+        authors and licence.
 
     Raises
     ------
@@ -80,6 +123,7 @@ def compare_curves(file: ResponseFile) -> dict[str, Any]:
             name: [float(one) if np.isfinite(one) else None for one in values]
             for name, values in ratios.items()
         },
+        "warnings": differing_points(file),
         "reference": {key: str(theirs.meta[key]) for key in ("source", "authors", "doi", "licence")},
     }
 
@@ -150,6 +194,8 @@ def run(arguments: Sequence[str]) -> None:
     file = read_response(options.file)
     answer = compare_curves(file)
     plot_comparison(file, options.plot, options.title)
+    for words in answer["warnings"]:
+        sys.stderr.write(f"WARNING: {words}: the ratios compare different things\n")
     if options.json:
         sys.stdout.write(json.dumps(answer) + "\n")
         return

@@ -21,6 +21,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the hand-over")
     parser.add_argument("--handover", action="store_true", help="put a trigger link beside every stream")
     parser.add_argument("--scope", default="acada", help="scope of the logical file names (default acada)")
+    parser.add_argument(
+        "--instrument",
+        default="",
+        metavar="MODEL_FOLDER",
+        help="instrument model: folder, or version of the package (default: the newest of the package)",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
 
 
@@ -50,5 +56,6 @@ def run(options: argparse.Namespace) -> dict[str, object]:
             scope=options.scope,
             workers=options.workers,
             hand_over=options.handover,
+            model=options.instrument,
             progress=_tell,
         )

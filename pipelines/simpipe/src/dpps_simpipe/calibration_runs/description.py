@@ -6,7 +6,7 @@ from pathlib import Path
 
 import astropy.units as u
 
-from dpps_simpipe.instrument import load_array
+from dpps_simpipe.instrument import Array, load_array, named_model
 from dpps_simpipe.observation.description import Direction, refused
 from dpps_simpipe.observation.reading import load_document
 from dpps_simpipe.observation.sections import Section
@@ -159,6 +159,8 @@ class CalibrationRun:
         Differences of pixels.
     light : FlatField, Muons, Stars or None
         What belongs to the kind.
+    model : str
+        Instrument model: version of the package, or a folder; empty: the newest of the package.
     """
 
     kind: str
@@ -175,6 +177,7 @@ class CalibrationRun:
     azimuth_deg: float
     pixels: Pixels
     light: FlatField | Muons | Stars | None
+    model: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated.
@@ -184,7 +187,7 @@ class CalibrationRun:
         InvalidInput
             A value is out of its range; names the key.
         """
-        known = {one.tel_id for one in load_array(self.array).telescopes}
+        known = {one.tel_id for one in self.load_array().telescopes}
         for key, fine, reason in (
             ("kind", self.kind in KINDS, f"must be one of {', '.join(KINDS)}"),
             ("seed", 0 <= self.seed < 2**63, "must be between 0 and 2^63"),
@@ -207,19 +210,31 @@ class CalibrationRun:
             if not fine:
                 raise refused(key, reason, _DOCUMENT)
 
+    def load_array(self) -> Array:
+        """Load the array of the instrument model.
+
+        Returns
+        -------
+        Array
+            Telescopes, site and efficiencies.
+        """
+        return load_array(self.array, self.model)
+
     @property
     def duration_s(self) -> float:
         """Expected length."""
         return self.events / self.rate_hz
 
 
-def load_calibration_run(path: Path) -> CalibrationRun:
+def load_calibration_run(path: Path, model: str = "") -> CalibrationRun:
     """Read the description of a calibration run.
 
     Parameters
     ----------
     path : Path
         YAML: ``dpps_calibration_run: 1`` and what `CalibrationRun` holds, quantities as texts with units.
+    model : str
+        Instrument model: version of the package, or a folder; empty: the newest of the package.
 
     Returns
     -------
@@ -246,7 +261,7 @@ def load_calibration_run(path: Path) -> CalibrationRun:
         kind=kind,
         seed=document.integer("seed"),
         array=array,
-        tel_ids=_telescopes(document, array),
+        tel_ids=_telescopes(document, array, model),
         sb_id=document.integer("sb_id"),
         obs_id=document.integer("obs_id"),
         start=document.time("start"),
@@ -257,14 +272,15 @@ def load_calibration_run(path: Path) -> CalibrationRun:
         azimuth_deg=azimuth % 360.0,
         pixels=_pixels(document.section("pixels")) if document.has("pixels") else Pixels(),
         light=_light(kind, document),
+        model=named_model(model),
     )
     document.end()
     return run
 
 
-def _telescopes(document: Section, array: str) -> tuple[int, ...]:
+def _telescopes(document: Section, array: str, model: str) -> tuple[int, ...]:
     if not document.has("telescopes"):
-        return tuple(one.tel_id for one in load_array(array).telescopes)
+        return tuple(one.tel_id for one in load_array(array, model).telescopes)
     values = document.take("telescopes")
     if not isinstance(values, list) or not all(type(one) is int for one in values):
         raise document.refused("telescopes", f"is {values!r}, not a list of numbers")

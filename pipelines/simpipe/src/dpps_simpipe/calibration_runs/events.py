@@ -15,7 +15,7 @@ from dpps_simpipe.calibration_runs.traces import CalibratedCamera, draw_pixels, 
 from dpps_simpipe.camera.optics import pointing_axes
 from dpps_simpipe.camera.trigger import majority_trigger, sum_trigger
 from dpps_simpipe.compiled import FloatArray, IntArray
-from dpps_simpipe.instrument import Array, load_array
+from dpps_simpipe.instrument import Array
 from dpps_simpipe.observation.cameras import camera_stream
 from dpps_simpipe.observation.sky import Horizon
 from dpps_simpipe.observation.thrown import QUARTERS_PER_SECOND
@@ -79,7 +79,7 @@ class TelescopeRun:
 
     def __init__(self, run: CalibrationRun, tel_id: int) -> None:
         self.run = run
-        self.array = one_telescope(load_array(run.array), tel_id)
+        self.array = one_telescope(run.load_array(), tel_id)
         self.telescope = self.array.telescopes[0]
         kind = self.telescope.kind
         self.pixels = draw_pixels(run, tel_id, kind)

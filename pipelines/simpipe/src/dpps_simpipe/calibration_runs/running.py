@@ -15,12 +15,12 @@ from dpps.domain.errors import Conflict, InvalidInput
 from dpps_simpipe import __version__
 from dpps_simpipe.calibration_runs.description import CalibrationRun, Stars, load_calibration_run
 from dpps_simpipe.calibration_runs.events import TelescopeRun
-from dpps_simpipe.instrument import Array, load_array
+from dpps_simpipe.instrument import Array, check_validity, load_model
 from dpps_simpipe.observation.blocks import LEAST_ALTITUDE_DEG
 from dpps_simpipe.observation.cameras import ORIGIN
-from dpps_simpipe.observation.products import SITES, write_json, write_table
-from dpps_simpipe.observation.resuming import claimed, sweep
+from dpps_simpipe.observation.products import SITES, model_words, write_json, write_table
 from dpps_simpipe.observation.sky import Horizon
+from dpps_simpipe.resuming import claimed, sweep
 from dpps_simpipe.streams import (
     Layout,
     StreamBlock,
@@ -46,11 +46,16 @@ _UNITS = {
 }
 
 
+def _described(run: CalibrationRun) -> dict[str, Any]:
+    """Give the description in plain values; of the model the content counts, not where it lies."""
+    return {key: value for key, value in asdict(run).items() if key != "model"}
+
+
 def _fingerprint(run: CalibrationRun, scope: str) -> str:
     values = {
-        "run": asdict(run),
+        "run": _described(run),
         "scope": scope,
-        "model": load_array(run.array).model_sha256,
+        "model": run.load_array().model_sha256,
         "software": __version__,
     }
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
@@ -91,7 +96,7 @@ def _tracking(run: CalibrationRun, array: Array) -> Tracking:
 
 
 def _layout(run: CalibrationRun, output: Path, scope: str) -> Layout:
-    array = load_array(run.array)
+    array = run.load_array()
     block = StreamBlock(
         sb_id=run.sb_id,
         obs_id=run.obs_id,
@@ -109,7 +114,7 @@ def _layout(run: CalibrationRun, output: Path, scope: str) -> Layout:
 
 
 def _stream_path(run: CalibrationRun, layout: Layout, tel_id: int) -> Path:
-    name = next(one.name for one in load_array(run.array).telescopes if one.tel_id == tel_id)
+    name = next(one.name for one in run.load_array().telescopes if one.tel_id == tel_id)
     return layout.telescope_file(tel_id, name, kind=_FILE_KINDS[run.kind])
 
 
@@ -132,7 +137,8 @@ def _take_telescope(run: CalibrationRun, layout: Layout, tel_id: int) -> None:
         "seed": run.seed,
         "obs_id": run.obs_id,
         "tel_id": tel_id,
-        "injected": json.loads(json.dumps(asdict(run), default=str)),
+        "instrument_model": model_words(run.load_array()),
+        "injected": json.loads(json.dumps(_described(run), default=str)),
     }
     write_table(_truth_path(run, output, tel_id, "pixels"), _pixel_table(telescope), meta)
     if telescope.stars():
@@ -213,6 +219,7 @@ def take(
     scope: str = "acada",
     workers: int = 1,
     hand_over: bool = False,
+    model: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, object]:
     """Simulate a calibration run into raw streams with their truth beside.
@@ -232,6 +239,8 @@ def take(
         Processes.
     hand_over : bool
         Whether to put a trigger link beside every stream when all are complete.
+    model : str
+        Instrument model: version of the package, or a folder; empty: the newest of the package.
     progress : callable or None
         Is told the number of finished telescopes and of all.
 
@@ -243,7 +252,8 @@ def take(
     Raises
     ------
     InvalidInput
-        The description or the number of workers is wrong, or nothing triggered.
+        The description or the number of workers is wrong, the run is on a day that the model does not
+        describe, or nothing triggered.
     Conflict
         The output holds this run of another description.
     """
@@ -253,7 +263,8 @@ def take(
             code="simpipe.option-invalid",
             next_step="Give at least one worker.",
         )
-    run, output = load_calibration_run(description), output.resolve()
+    run, output = load_calibration_run(description, model), output.resolve()
+    check_validity(load_model(run.model), f"calibration run {run.obs_id}", run.start, run.duration_s)
     fingerprint = _fingerprint(run, scope)
     layout = _layout(run, output, scope)
     manifest = output / "calibration" / f"OBSID{run.obs_id:019d}.json"
@@ -280,6 +291,7 @@ def take(
                 "files": [str(path.relative_to(output)) for path in files],
                 "truth": [str(path.relative_to(output)) for path in truth],
                 "seed": run.seed,
+                "instrument_model": model_words(run.load_array()),
                 "description_sha256": fingerprint,
                 "software": f"dpps-simpipe {__version__}",
             },

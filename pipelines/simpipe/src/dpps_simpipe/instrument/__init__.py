@@ -9,7 +9,8 @@ from dpps_simpipe.instrument.library import (
     subarray_description,
 )
 from dpps_simpipe.instrument.model import Array, Efficiency, Telescope, TelescopeType
-from dpps_simpipe.instrument.store import InstrumentModel, load_model, packaged_versions
+from dpps_simpipe.instrument.store import InstrumentModel, load_model, named_model, packaged_versions
+from dpps_simpipe.instrument.validity import check_validity
 
 __all__ = [
     "Array",
@@ -19,8 +20,10 @@ __all__ = [
     "TelescopeType",
     "array_names",
     "camera_description",
+    "check_validity",
     "load_array",
     "load_model",
+    "named_model",
     "optics_description",
     "packaged_versions",
     "reference_location",

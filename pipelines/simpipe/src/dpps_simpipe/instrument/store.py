@@ -20,6 +20,7 @@ __all__ = [
     "InstrumentModel",
     "load_model",
     "model_folder",
+    "named_model",
     "packaged_versions",
     "read_model",
 ]
@@ -226,6 +227,22 @@ def model_folder(model: str | Path = "") -> Path:
             model=name,
         )
     return folder
+
+
+def named_model(model: str | Path) -> str:
+    """Give a name of a model that holds wherever a process works.
+
+    Parameters
+    ----------
+    model : str or Path
+        Version of the package, or a folder; empty: the newest of the package.
+
+    Returns
+    -------
+    str
+        The version, or the absolute path.
+    """
+    return str(model) if str(model) in ("", *packaged_versions()) else str(Path(model).resolve())
 
 
 def load_model(model: str | Path = "") -> InstrumentModel:

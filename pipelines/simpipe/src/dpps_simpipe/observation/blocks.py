@@ -7,30 +7,31 @@ from typing import Any
 
 from dpps.domain.errors import InvalidInput
 from dpps_simpipe import __version__
-from dpps_simpipe.instrument import Array, Telescope, load_array
+from dpps_simpipe.instrument import Array, Telescope
 from dpps_simpipe.observation.cameras import ORIGIN, camera_stream
 from dpps_simpipe.observation.description import Block, Night, refused
 from dpps_simpipe.observation.products import (
     SITES,
     cuts_of,
+    model_words,
     spectrum_words,
     write_json,
     write_notes,
     write_truth,
 )
 from dpps_simpipe.observation.recorded import Recorded, put_together
-from dpps_simpipe.observation.resuming import claimed
 from dpps_simpipe.observation.sky import Horizon, Track
 from dpps_simpipe.observation.slices import make_slice
 from dpps_simpipe.observation.thrown import n_slices
+from dpps_simpipe.resuming import claimed
 from dpps_simpipe.streams import (
+    ArrayStream,
     Layout,
     StreamBlock,
     StreamIdentity,
     Tracking,
-    write_subarray_stream,
+    write_array_stream,
     write_telescope_stream,
-    write_trigger_stream,
 )
 from dpps_simpipe.workers import run_jobs
 
@@ -148,26 +149,19 @@ class _Streams:
     layout: Layout
     events: Recorded
 
-    def _kept(self, path: Path, write: Callable[[Path], object]) -> Path:
-        if not path.exists():
-            write(path)
-        return path
-
     def array(self) -> Iterator[Path]:
         """Write the streams of the subarray."""
         triggers = self.events.triggers()
-        yield self._kept(
-            self.layout.array_file("SUBARRAY"),
-            lambda path: write_subarray_stream(
-                path, block=self.block, title=_title(self.night, "array triggers"), events=triggers
-            ),
+        kinds: tuple[tuple[ArrayStream, str], ...] = (
+            ("SUBARRAY", "array triggers"),
+            ("TEL", "telescope triggers"),
         )
-        yield self._kept(
-            self.layout.array_file("TEL"),
-            lambda path: write_trigger_stream(
-                path, block=self.block, title=_title(self.night, "telescope triggers"), events=triggers
-            ),
-        )
+        for kind, what in kinds:
+            path = self.layout.array_file(kind)
+            if not path.exists():
+                title = _title(self.night, what)
+                write_array_stream(path, kind, block=self.block, title=title, events=triggers)
+            yield path
 
     def telescope(self, telescope: Telescope) -> Iterator[Path]:
         """Write the events of a telescope, chunk by chunk."""
@@ -229,7 +223,7 @@ def make_block(
     Conflict
         The streams of the block are there, and not from this description.
     """
-    array = load_array(night.array)
+    array = night.load_array()
     track = checked_track(block, array)
     described = stream_block(night, block, array, track)
     layout = Layout(output=places.output, scope=places.scope, block=described)
@@ -256,6 +250,7 @@ def make_block(
         write_truth(places.truth(block), night, block, events, array)
         write_notes(places.notes(block), night, block, array)
         manifest = _manifest(night, block, places, events, track, files)
+        manifest["instrument_model"] = model_words(array)
         write_json(places.manifest(block), manifest)
     return manifest
 

@@ -23,6 +23,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--handover", action="store_true", help="put a trigger link beside every stream")
     parser.add_argument("--scope", default="acada", help="scope of the logical file names (default acada)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--instrument",
+        default="",
+        metavar="MODEL_FOLDER",
+        help="instrument model: folder, or version of the package (default: the newest of the package)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check the description, simulate nothing")
 
 
@@ -46,7 +52,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     from dpps_simpipe.observation.observing import observe, plan
 
     if options.dry_run:
-        result = plan(options.night)
+        result = plan(options.night, options.instrument)
         return result if options.json else _lines_of_plan(result)
     with library_output_on_stderr():
         result = observe(
@@ -55,6 +61,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
             scope=options.scope,
             workers=options.workers,
             hand_over=options.handover,
+            model=options.instrument,
             progress=_tell,
         )
     return result if options.json else _lines(result)

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from dpps.domain.errors import InvalidInput
-from dpps_simpipe.instrument import array_names
+from dpps_simpipe.instrument import Array, array_names, load_array
 from dpps_simpipe.observation.spectra import EnergySampler, Spectrum
 from dpps_simpipe.simulation.description import ENERGY_LIMITS
 
@@ -285,7 +286,9 @@ class Night:
     chunk_events : int
         Events in one file of a telescope.
     blocks : tuple of Block
-        Observation blocks.
+        Observation blocks, which do not overlap in time.
+    model : str
+        Instrument model: version of the package, or a folder; empty: the newest of the package.
     """
 
     name: str
@@ -299,6 +302,7 @@ class Night:
     dead_time_s: float
     chunk_events: int
     blocks: tuple[Block, ...]
+    model: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be observed.
@@ -308,10 +312,11 @@ class Night:
         InvalidInput
             A value is out of its range; names the key.
         """
+        arrays = array_names(self.model)
         identifiers = {block.obs_id for block in self.blocks}
         _check(
             ("seed", 0 <= self.seed < 2**63, "must be between 0 and 2^63"),
-            ("array", self.array in array_names(), f"must be one of {', '.join(array_names())}"),
+            ("array", self.array in arrays, f"must be one of {', '.join(arrays)}"),
             ("sb_id", 1 <= self.sb_id < _GREATEST_IDENTIFIER, "must be between 1 and 10^18"),
             ("dead_time", 0.0 <= self.dead_time_s <= 0.1, "must be between 0 and 0.1 s"),
             ("chunk_events", self.chunk_events >= 1, "must be at least 1"),
@@ -325,6 +330,19 @@ class Night:
         )
         for block in self.blocks:
             self._check_block(block)
+        for one, next_one in pairwise(sorted(self.blocks, key=lambda block: block.start)):
+            apart = next_one.start >= one.start + timedelta(seconds=one.duration_s)
+            _check(("blocks.start", apart, f"of obs_id {next_one.obs_id} is before obs_id {one.obs_id} ends"))
+
+    def load_array(self) -> Array:
+        """Load the array of the instrument model.
+
+        Returns
+        -------
+        Array
+            Telescopes, site and efficiencies.
+        """
+        return load_array(self.array, self.model)
 
     def _check_block(self, block: Block) -> None:
         """Refuse a block in which nothing of the source is seen, or too much is thrown."""

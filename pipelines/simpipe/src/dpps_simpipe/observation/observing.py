@@ -8,13 +8,13 @@ from pathlib import Path
 
 from dpps.domain.errors import Conflict, InvalidInput
 from dpps_simpipe import __version__
-from dpps_simpipe.instrument import load_array
+from dpps_simpipe.instrument import Array, check_validity, load_model
 from dpps_simpipe.observation.blocks import Places, checked_track, make_block
 from dpps_simpipe.observation.description import Block, Night
-from dpps_simpipe.observation.products import spectrum_words
+from dpps_simpipe.observation.products import model_words, spectrum_words
 from dpps_simpipe.observation.reading import load_night
-from dpps_simpipe.observation.resuming import sweep
 from dpps_simpipe.observation.thrown import n_slices
+from dpps_simpipe.resuming import sweep
 from dpps_simpipe.streams import link_triggers
 
 __all__ = ["observe", "plan"]
@@ -23,10 +23,11 @@ __all__ = ["observe", "plan"]
 def fingerprint(night: Night, scope: str) -> str:
     """Identify what is made: description, instrument model, table of the atmosphere, software."""
     values = {
-        "night": asdict(night),
+        # The content of the model counts, not where it lies.
+        "night": {key: value for key, value in asdict(night).items() if key != "model"},
         "spectra": [spectrum_words(one) for one in night.populations],
         "scope": scope,
-        "model": load_array(night.array).model_sha256,
+        "model": night.load_array().model_sha256,
         "software": __version__,
     }
     if Path(night.atmosphere).is_file():
@@ -34,13 +35,24 @@ def fingerprint(night: Night, scope: str) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def plan(description: Path) -> dict[str, object]:
+def checked_array(night: Night) -> Array:
+    """Load the array; refuse blocks that its model does not describe, or whose pointing is too low."""
+    array, model = night.load_array(), load_model(night.model)
+    for block in night.blocks:
+        check_validity(model, f"observation block {block.obs_id}", block.start, block.duration_s)
+        checked_track(block, array)
+    return array
+
+
+def plan(description: Path, model: str = "") -> dict[str, object]:
     """Check a description and say what it would throw, without simulating.
 
     Parameters
     ----------
     description : Path
         See `load_night`.
+    model : str
+        Instrument model, as there.
 
     Returns
     -------
@@ -52,8 +64,8 @@ def plan(description: Path) -> dict[str, object]:
     InvalidInput
         The description is wrong, or a pointing is too low.
     """
-    night = load_night(description)
-    array = load_array(night.array)
+    night = load_night(description, model)
+    array = checked_array(night)
     blocks = []
     for block in night.blocks:
         track = checked_track(block, array)
@@ -67,7 +79,13 @@ def plan(description: Path) -> dict[str, object]:
                 "slices": n_slices(night, block),
             }
         )
-    return {"dry_run": True, "name": night.name, "array": night.array, "blocks": blocks}
+    return {
+        "dry_run": True,
+        "name": night.name,
+        "array": night.array,
+        "instrument_model": model_words(array),
+        "blocks": blocks,
+    }
 
 
 def _finished(places: Places, block: Block) -> dict[str, object] | None:
@@ -100,6 +118,7 @@ def observe(
     scope: str = "acada",
     workers: int = 1,
     hand_over: bool = False,
+    model: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, object]:
     """Simulate a night into raw streams, truth and notes.
@@ -119,6 +138,8 @@ def observe(
         Processes.
     hand_over : bool
         Whether to put a trigger link beside every stream of a block when the block is complete.
+    model : str
+        Instrument model: version of the package, or a folder; empty: the newest of the package.
     progress : callable or None
         Is told what is done.
 
@@ -130,7 +151,8 @@ def observe(
     Raises
     ------
     InvalidInput
-        The description or the number of workers is wrong, or nothing triggered.
+        The description or the number of workers is wrong, a block is on a day that the model does not
+        describe, or nothing triggered.
     Conflict
         The output holds blocks of another description.
     """
@@ -140,11 +162,9 @@ def observe(
             code="simpipe.option-invalid",
             next_step="Give at least one worker.",
         )
-    night, output = load_night(description), output.resolve()
+    night, output = load_night(description, model), output.resolve()
     places = Places(output=output, scope=scope, fingerprint=fingerprint(night, scope))
-    array = load_array(night.array)
-    for block in night.blocks:
-        checked_track(block, array)  # before the first block is made
+    checked_array(night)  # before the first block is made
     blocks = []
     for block in night.blocks:
         tell = _teller(block, progress)

@@ -1,7 +1,6 @@
 """What is written beside the streams of a block: truth, notes for DL3, manifest."""
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +11,23 @@ import yaml
 from astropy.table import QTable
 
 from dpps_simpipe import __version__
+from dpps_simpipe.durable import put_in_place
 from dpps_simpipe.instrument import Array
 from dpps_simpipe.observation.description import Block, Night, Population
 from dpps_simpipe.observation.recorded import Recorded
 from dpps_simpipe.observation.sky import Horizon
 from dpps_simpipe.observation.thrown import QUARTERS_PER_SECOND
 
-__all__ = ["SITES", "cuts_of", "spectrum_words", "write_json", "write_notes", "write_table", "write_truth"]
+__all__ = [
+    "SITES",
+    "cuts_of",
+    "model_words",
+    "spectrum_words",
+    "write_json",
+    "write_notes",
+    "write_table",
+    "write_truth",
+]
 
 #: Sites in the words of the data model, by those of the instrument model.
 SITES = {"CTAO-NORTH": "CTAO-North", "CTAO-SOUTH": "CTAO-South"}
@@ -28,11 +37,8 @@ def _replace(path: Path, text: str) -> None:
     """Write a file that appears when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    unfinished.write_text(text, encoding="utf-8")
+    put_in_place(unfinished, path)
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
@@ -64,7 +70,23 @@ def write_table(path: Path, table: QTable, meta: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
     table.write(unfinished, format="ascii.ecsv", overwrite=True)
-    unfinished.replace(path)
+    put_in_place(unfinished, path)
+
+
+def model_words(array: Array) -> dict[str, str]:
+    """Name the instrument model of an array.
+
+    Parameters
+    ----------
+    array : Array
+        The array.
+
+    Returns
+    -------
+    dict
+        Version and checksum of all files of the model.
+    """
+    return {"version": array.version, "sha256": array.model_sha256}
 
 
 def spectrum_words(population: Population) -> dict[str, object]:
@@ -171,6 +193,7 @@ def write_truth(path: Path, night: Night, block: Block, events: Recorded, array:
         "generator": f"dpps-simpipe {__version__}",
         "seed": night.seed,
         "obs_id": block.obs_id,
+        "instrument_model": model_words(array),
         "start_utc": f"{block.start:%Y-%m-%dT%H:%M:%SZ}",
         "background_fraction": night.background.fraction if night.background else 0.0,
         "spectra": {one.key: spectrum_words(one) for one in night.populations},
@@ -206,6 +229,7 @@ def write_notes(path: Path, night: Night, block: Block, array: Array) -> None:
         "stop": _utc(stop).isoformat(),
         "dead_time": {"per_event_s": night.dead_time_s},
         "simulated_observation": True,
+        "instrument_model": model_words(array),
     }
     _replace(path, yaml.safe_dump(notes, sort_keys=False))
 

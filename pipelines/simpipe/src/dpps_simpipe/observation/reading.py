@@ -7,6 +7,7 @@ import astropy.units as u
 from dpps.domain.errors import DamagedFile, NotFound
 from dpps_simpipe.atmosphere import BUILT_IN
 from dpps_simpipe.documents import UnreadableDocument, read_yaml
+from dpps_simpipe.instrument import named_model
 from dpps_simpipe.observation.description import (
     Background,
     Block,
@@ -31,7 +32,7 @@ _DIFFUSE_FLUX = u.Unit("cm-2 s-1 TeV-1 sr-1")
 _GREATEST_FLUX, _GREATEST_INDEX, _GREATEST_CURVATURE = 1e6, 10.0, 2.0
 
 
-def load_night(path: Path) -> Night:
+def load_night(path: Path, model: str = "") -> Night:
     """Read an observation description.
 
     Parameters
@@ -39,6 +40,8 @@ def load_night(path: Path) -> Night:
     path : Path
         YAML: ``dpps_observation: 1`` (version of the format) and what `Night` holds, quantities as texts
         with units.
+    model : str
+        Instrument model: version of the package, or a folder; empty: the newest of the package.
 
     Returns
     -------
@@ -70,6 +73,7 @@ def load_night(path: Path) -> Night:
         dead_time_s=document.quantity("dead_time", u.s),
         chunk_events=document.integer("chunk_events", 100_000),
         blocks=tuple(_block(section, looked_at) for section in document.sections("blocks")),
+        model=named_model(model),
     )
     document.end()
     return night

@@ -12,7 +12,7 @@ from ctapipe.containers import PixelStatus
 from numpy.typing import NDArray
 
 from dpps_simpipe.compiled import IntArray
-from dpps_simpipe.instrument import load_array
+from dpps_simpipe.durable import put_in_place
 from dpps_simpipe.observation.cameras import camera_stream
 from dpps_simpipe.observation.description import Block, Night
 from dpps_simpipe.observation.sky import Horizon
@@ -74,7 +74,7 @@ def _group(tel_id: int) -> str:
 
 
 @lru_cache(maxsize=1)
-def _simulator(seed: int, array: str, atmosphere: str) -> Simulator:
+def _simulator(seed: int, array: str, model: str, model_sha256: str, atmosphere: str) -> Simulator:
     """Make the simulator once per process; what it gives depends on its arguments only."""
     run = Run(
         run=1,
@@ -84,6 +84,8 @@ def _simulator(seed: int, array: str, atmosphere: str) -> Simulator:
         energy_min_tev=1.0,
         energy_max_tev=1.0,
         array=array,
+        model=model,
+        model_sha256=model_sha256,
         atmosphere=atmosphere,
     )
     return Simulator(run)
@@ -103,12 +105,13 @@ def make_slice(night: Night, block: Block, number: int, target: Path) -> None:
     target : Path
         File to write.
     """
-    simulator = _simulator(night.seed, night.array, night.atmosphere)
+    sha256 = night.load_array().model_sha256
+    simulator = _simulator(night.seed, night.array, night.model, sha256, night.atmosphere)
     thrown = draw(night, block, Horizon.of(simulator.array, block.start), number)
     unfinished = target.with_name(f"unfinished_{target.name}")
     with tables.open_file(unfinished, "w", filters=_FILTERS) as file:
         _SliceWriter(file, night).write(thrown, _events(simulator, night, block, number, thrown))
-    unfinished.replace(target)
+    put_in_place(unfinished, target)
 
 
 def _events(
@@ -132,7 +135,7 @@ class _SliceWriter:
     def __init__(self, file: Any, night: Night) -> None:
         self._file = file
         self._night = night
-        self._telescopes = load_array(night.array).telescopes
+        self._telescopes = night.load_array().telescopes
         self._cameras = {one.tel_id: camera_stream(one) for one in self._telescopes}
 
     def _arrays(self, tel_id: int) -> Any:

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpps.domain.errors import DppsError
-from dpps.domain.steps import step_exit_code
+from dpps.domain.steps import StepParser, run_step
 
 if TYPE_CHECKING:
     from dpps_simpipe.planning.grid import GridPoint
@@ -31,23 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 101 when the plan is wrong, 102 when a file cannot be written, 105 when something is missing, 106
         when a pilot cannot bear what is asked.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        result, text = options.run(options)
-    except DppsError as error:
-        if options.json:
-            sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
-        sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
-        return step_exit_code(error)
-    except OSError as error:
-        sys.stderr.write(f"error: {error}\nnext step: check the path and the space on its disk\n")
-        return 102
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    return run_step("dpps-simpipe-plan", lambda: _do(words), as_json="--json" in words)
+
+
+def _do(words: Sequence[str]) -> None:
+    options = _parser().parse_args(words)
+    result, text = options.run(options)
     sys.stdout.write(json.dumps(result, indent=2) + "\n" if options.json else text)
-    return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dpps-simpipe-plan", description="Plan simulation productions.")
+def _parser() -> StepParser:
+    parser = StepParser(prog="dpps-simpipe-plan", description="Plan simulation productions.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="make the table of runs from a plan")
     make.add_argument("plan", type=Path, help="the plan (YAML)")

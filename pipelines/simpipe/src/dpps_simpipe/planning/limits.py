@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from dpps.domain.steps import ConfigurationError, InsufficientStatistics
+from dpps_simpipe.durable import put_in_place
 
 __all__ = ["Limits", "TriggeredEvents", "derive_limits", "find_limits", "read_limits", "write_limits"]
 
@@ -67,28 +69,30 @@ def derive_limits(
     zenith_deg: float,
     azimuth_deg: float,
     nsb_level: float,
-    loss: float = 1e-2,
+    fraction: float = 0.99,
 ) -> Limits:
-    """Return the limits beyond which a part `loss` of the triggered events lies, for each of the three.
+    """Return the limits within which a fraction of the triggered events lies, for each of the three.
 
     Raises
     ------
     ConfigurationError
-        When the part is not between 0 and 1.
+        When the fraction is not between 0 and 1.
     InsufficientStatistics
         When so few events lie beyond that the limit would be chance.
     """
-    if not 0.0 < loss < 1.0:
+    if not 0.0 < fraction < 1.0:
         raise ConfigurationError(
-            f"a part {1.0 - loss:g} of the events cannot lie within limits",
+            f"a part {fraction:g} of the events cannot lie within limits",
             "give a fraction above 0 and below 1",
         )
+    # As people write it: 1 - 0.9 is less than 0.1 in binary numbers.
+    loss = 1 - Fraction(repr(fraction))
     number = len(events.energy_tev)
     if number * loss < _EVENTS_MIN:
         needed = math.ceil(_EVENTS_MIN / loss)
         raise InsufficientStatistics(
-            f"the pilot has {number} triggered {primary} events: with a loss of {loss:g} a limit would rest "
-            f"on {number * loss:.1f} events",
+            f"the pilot has {number} triggered {primary} events: with a loss of {float(loss):g} a limit "
+            f"would rest on {float(number * loss):.1f} events",
             f"throw a pilot with at least {needed} triggered events, or allow more loss",
         )
     return Limits(
@@ -97,9 +101,9 @@ def derive_limits(
         zenith_deg=zenith_deg,
         azimuth_deg=azimuth_deg,
         nsb_level=nsb_level,
-        energy_min_tev=float(np.quantile(events.energy_tev, loss)),
-        core_distance_max_m=float(np.quantile(events.core_distance_m, 1 - loss)),
-        view_cone_max_deg=float(np.quantile(events.offset_deg, 1 - loss)),
+        energy_min_tev=float(np.quantile(events.energy_tev, float(loss))),
+        core_distance_max_m=float(np.quantile(events.core_distance_m, fraction)),
+        view_cone_max_deg=float(np.quantile(events.offset_deg, fraction)),
     )
 
 
@@ -120,7 +124,7 @@ def write_limits(path: Path, limits: Sequence[Limits]) -> None:
     )
     unfinished = path.with_name(f"unfinished_{path.name}")
     table.write(unfinished, format="ascii.ecsv", overwrite=True)
-    unfinished.replace(path)
+    put_in_place(unfinished, path)
 
 
 def read_limits(path: Path) -> list[Limits]:

@@ -160,7 +160,7 @@ def limits_of_pilot(pilot: Pilot, *, fraction: float, nsb_level: float) -> Limit
         zenith_deg=pilot.zenith_deg,
         azimuth_deg=pilot.azimuth_deg,
         nsb_level=nsb_level,
-        loss=1.0 - fraction,
+        fraction=fraction,
     )
     for what, reached in (
         (

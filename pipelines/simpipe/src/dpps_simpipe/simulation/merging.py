@@ -9,6 +9,7 @@ from ctapipe.io.metadata import write_to_hdf5
 from ctapipe.tools.merge import MergeTool
 
 from dpps.domain.steps import InsufficientStatistics
+from dpps_simpipe.durable import put_in_place
 from dpps_simpipe.instrument.model import Array
 
 __all__ = ["merge_blocks"]
@@ -75,4 +76,4 @@ def merge_blocks(parts: Sequence[Path], output: Path, array: Array) -> None:
             if part not in with_events:
                 _append(part, file)
         write_to_hdf5(instrument, file)
-    unfinished.replace(output)
+    put_in_place(unfinished, output)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from ctapipe.core import run_tool
 from ctapipe.tools.process import ProcessorTool
 
 from dpps.domain.errors import Conflict, InvalidInput
+from dpps_simpipe.durable import put_in_place
+from dpps_simpipe.resuming import claimed, sweep
 from dpps_simpipe.simulation.description import BLOCKS_PER_RUN, Run, load_run
 from dpps_simpipe.simulation.merging import merge_blocks
 from dpps_simpipe.workers import run_jobs
@@ -74,27 +75,13 @@ def _make_block(description: Path, block: int, target: Path, levels: tuple[str, 
             next_step="Read its messages above.",
             block=block,
         )
-    unfinished.replace(target)
+    put_in_place(unfinished, target)
 
 
 def _fingerprint(run: Run, levels: Sequence[str]) -> str:
     content = {"run": asdict(run), "model": run.load_array().model_sha256, "levels": sorted(levels)}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _open_parts(folder: Path, fingerprint: str) -> None:
-    """Make the folder of parts, or make sure that it belongs to this run."""
-    mark = folder / "run.sha256"
-    if mark.exists() and mark.read_text(encoding="utf-8") != fingerprint:
-        raise Conflict(
-            f"{folder} holds blocks of another run description",
-            code="simpipe.parts-of-another-run",
-            next_step=f"Remove {folder} or choose another output.",
-            path=folder,
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(fingerprint, encoding="utf-8")
 
 
 def produce(
@@ -131,7 +118,7 @@ def produce(
     Raises
     ------
     Conflict
-        The output exists, or its parts belong to another run.
+        The output exists, or its parts belong to another run or are in use.
     InvalidInput
         The description, a level or the number of workers is wrong.
     InsufficientStatistics
@@ -146,22 +133,24 @@ def produce(
             code="simpipe.option-invalid",
             next_step=f"Levels are {', '.join(LEVELS)}; give at least one worker.",
         )
-    if output.exists():
+    parts = output.with_name(output.name + ".parts")
+    if output.exists() and not parts.exists():
+        sweep(parts)
         raise Conflict(
             f"{output} exists",
             code="simpipe.output-exists",
             next_step="Choose another output, or remove the file.",
             path=output,
         )
-    parts = output.with_name(output.name + ".parts")
-    _open_parts(parts, _fingerprint(run, levels))
     targets = [parts / _part_name(run, block) for block in range(run.blocks)]
-    missing = [block for block, target in enumerate(targets) if not target.exists()]
-    before = run.blocks - len(missing)
-    jobs = [(description, block, targets[block], tuple(levels)) for block in missing]
-    run_jobs(
-        _make_block, jobs, workers, lambda done: progress(before + done, run.blocks) if progress else None
-    )
-    merge_blocks(targets, output, run.load_array())
-    shutil.rmtree(parts)
+    with claimed(parts, _fingerprint(run, levels), [output]):
+        missing = [block for block, target in enumerate(targets) if not target.exists()]
+        before = run.blocks - len(missing)
+        jobs = [(description, block, targets[block], tuple(levels)) for block in missing]
+        run_jobs(
+            _make_block, jobs, workers, lambda done: progress(before + done, run.blocks) if progress else None
+        )
+        # It is there when an earlier call was killed while it tidied up.
+        if not output.exists():
+            merge_blocks(targets, output, run.load_array())
     return Result(output=output, blocks=run.blocks, blocks_before=before, showers=run.showers)

@@ -2,11 +2,12 @@
 
 from dpps_simpipe.streams.block import CREATORS, StreamBlock, StreamIdentity, Tracking
 from dpps_simpipe.streams.layout import Layout, link_triggers
-from dpps_simpipe.streams.subarray import ArrayTrigger, write_subarray_stream, write_trigger_stream
+from dpps_simpipe.streams.subarray import ArrayStream, ArrayTrigger, write_array_stream
 from dpps_simpipe.streams.telescope import CameraStream, RawEvent, write_telescope_stream
 
 __all__ = [
     "CREATORS",
+    "ArrayStream",
     "ArrayTrigger",
     "CameraStream",
     "Layout",
@@ -15,7 +16,6 @@ __all__ = [
     "StreamIdentity",
     "Tracking",
     "link_triggers",
-    "write_subarray_stream",
+    "write_array_stream",
     "write_telescope_stream",
-    "write_trigger_stream",
 ]

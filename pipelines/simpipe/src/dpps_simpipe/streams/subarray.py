@@ -1,9 +1,9 @@
 """The streams of the subarray: array triggers, triggers of telescopes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from dpps_simpipe.streams.zfits import clock, write_tables
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-__all__ = ["ArrayTrigger", "write_subarray_stream", "write_trigger_stream"]
+__all__ = ["ArrayStream", "ArrayTrigger", "write_array_stream"]
+
+#: Words of the file names for the streams of the subarray.
+type ArrayStream = Literal["SUBARRAY", "TEL"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +38,18 @@ class ArrayTrigger:
     telescopes: Mapping[int, int]
 
 
-def write_subarray_stream(
-    path: Path, *, block: StreamBlock, title: str, events: Sequence[ArrayTrigger]
+def write_array_stream(
+    path: Path, kind: ArrayStream, *, block: StreamBlock, title: str, events: Sequence[ArrayTrigger]
 ) -> Path:
-    """Write the array triggers with the telescopes read out (DL0v1 Subarray).
+    """Write a stream of the subarray.
 
     Parameters
     ----------
     path : pathlib.Path
         The file, which must not exist; its folder is made.
+    kind : str
+        ``SUBARRAY``: the array triggers with the telescopes read out (DL0v1 Subarray); ``TEL``: the triggers
+        of the single telescopes (DL0v1 Trigger).
     block : StreamBlock
         The observation block.
     title : str
@@ -63,13 +69,14 @@ def write_subarray_stream(
     StorageFull
         If the file does not read back as it was written.
     """
-    identity = StreamIdentity(tel_id=None, data_type="Trigger", title=title)
-    tables = [("DataStream", _subarray_data_stream(block)), ("SubarrayEvents", _subarray_rows(block, events))]
-    write_tables(path, block, identity, tables, len(events))
+    form = _FORMS[kind]
+    identity = StreamIdentity(tel_id=None, data_type=form.data_type, title=title)
+    tables = [("DataStream", form.head(block, events)), (form.table, form.rows(block, events))]
+    write_tables(path, block, identity, tables, form.count(events))
     return path
 
 
-def _subarray_data_stream(block: StreamBlock) -> "Iterator[Message]":
+def _subarray_data_stream(block: StreamBlock, _events: Sequence[ArrayTrigger]) -> "Iterator[Message]":
     from protozfits import DL0v1_Subarray_pb2 as messages
 
     yield messages.DataStream(
@@ -102,49 +109,11 @@ def _subarray_rows(block: StreamBlock, events: Sequence[ArrayTrigger]) -> "Itera
         )
 
 
-def write_trigger_stream(
-    path: Path, *, block: StreamBlock, title: str, events: Sequence[ArrayTrigger]
-) -> Path:
-    """Write the triggers of the single telescopes (DL0v1 Trigger).
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, which must not exist; its folder is made.
-    block : StreamBlock
-        The observation block.
-    title : str
-        For readers.
-    events : sequence of ArrayTrigger
-        Ordered by `event_id`.
-
-    Returns
-    -------
-    pathlib.Path
-        `path`.
-
-    Raises
-    ------
-    Conflict
-        If `path` exists.
-    StorageFull
-        If the file does not read back as it was written.
-    """
-    identity = StreamIdentity(tel_id=None, data_type="TelescopeTriggers", title=title)
-    telescopes = sorted({tel_id for event in events for tel_id in event.telescopes})
-    n_rows = sum(len(event.telescopes) for event in events)
-    tables = [
-        ("DataStream", _trigger_data_stream(block, telescopes)),
-        ("Triggers", _trigger_rows(block, events)),
-    ]
-    write_tables(path, block, identity, tables, n_rows)
-    return path
-
-
-def _trigger_data_stream(block: StreamBlock, telescopes: Sequence[int]) -> "Iterator[Message]":
+def _trigger_data_stream(block: StreamBlock, events: Sequence[ArrayTrigger]) -> "Iterator[Message]":
     from protozfits import DL0v1_Trigger_pb2 as messages
     from protozfits.anyarray import numpy_to_any_array
 
+    telescopes = sorted({tel_id for event in events for tel_id in event.telescopes})
     yield messages.DataStream(
         tel_ids=numpy_to_any_array(np.array(telescopes, dtype=np.uint16)),
         sb_id=block.sb_id,
@@ -170,3 +139,38 @@ def _trigger_rows(block: StreamBlock, events: Sequence[ArrayTrigger]) -> "Iterat
                 readout_requested=True,
                 data_available=True,
             )
+
+
+def _count_triggers(events: Sequence[ArrayTrigger]) -> int:
+    return sum(len(event.telescopes) for event in events)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """What the streams of the subarray differ in."""
+
+    data_type: str
+    #: Table of the rows.
+    table: str
+    head: "Callable[[StreamBlock, Sequence[ArrayTrigger]], Iterator[Message]]"
+    rows: "Callable[[StreamBlock, Sequence[ArrayTrigger]], Iterator[Message]]"
+    #: Number of the rows.
+    count: Callable[[Sequence[ArrayTrigger]], int]
+
+
+_FORMS: dict[ArrayStream, _Form] = {
+    "SUBARRAY": _Form(
+        data_type="Trigger",
+        table="SubarrayEvents",
+        head=_subarray_data_stream,
+        rows=_subarray_rows,
+        count=len,
+    ),
+    "TEL": _Form(
+        data_type="TelescopeTriggers",
+        table="Triggers",
+        head=_trigger_data_stream,
+        rows=_trigger_rows,
+        count=_count_triggers,
+    ),
+}

@@ -10,9 +10,8 @@ from dpps_simpipe.toy.observation import LABEL, ToyError, ToyObservation
 from dpps_simpipe.toy.streams import (
     SubarrayEvent,
     TelescopeEvent,
-    write_subarray_stream,
+    write_array_stream,
     write_telescope_stream,
-    write_trigger_stream,
 )
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "TelescopeEvent",
     "ToyError",
     "ToyObservation",
-    "write_subarray_stream",
+    "write_array_stream",
     "write_telescope_stream",
-    "write_trigger_stream",
 ]

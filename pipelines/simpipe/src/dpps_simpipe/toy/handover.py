@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpps_simpipe import __version__
-from dpps_simpipe.streams import Layout, link_triggers
+from dpps_simpipe.streams import ArrayStream, Layout, link_triggers
 from dpps_simpipe.toy.observation import LABEL, ToyError, ToyObservation, observation_of_seed
 from dpps_simpipe.toy.showers import ShowerImager, ToyShower, draw_showers
 from dpps_simpipe.toy.streams import (
     SubarrayEvent,
     TelescopeEvent,
     stream_block,
-    write_subarray_stream,
+    write_array_stream,
     write_telescope_stream,
-    write_trigger_stream,
 )
 
 __all__ = ["HandOver", "make_hand_over"]
@@ -134,17 +133,10 @@ def make_hand_over(output: Path, *, n_events: int, seed: int, scope: str = "acad
     showers = draw_showers(observation, n_events)
     telescopes = ShowerImager(observation).telescope_events(showers)
     array_events = _subarray_events(showers, telescopes)
+    kinds: tuple[ArrayStream, ...] = ("SUBARRAY", "TEL")
     files = [
-        write_subarray_stream(
-            folders.array_file("SUBARRAY"),
-            observation=observation,
-            events=array_events,
-        ),
-        write_trigger_stream(
-            folders.array_file("TEL"),
-            observation=observation,
-            events=array_events,
-        ),
+        write_array_stream(folders.array_file(kind), kind, observation=observation, events=array_events)
+        for kind in kinds
     ]
     for tel_id, events in telescopes.items():
         path = folders.telescope_file(tel_id, f"LSTN-{tel_id:02d}")

@@ -16,9 +16,8 @@ __all__ = [
     "SubarrayEvent",
     "TelescopeEvent",
     "stream_block",
-    "write_subarray_stream",
+    "write_array_stream",
     "write_telescope_stream",
-    "write_trigger_stream",
 ]
 
 #: LST camera: pixels, samples read out per pixel.
@@ -182,15 +181,20 @@ def _triggers(events: Sequence[SubarrayEvent]) -> list[streams.ArrayTrigger]:
     ]
 
 
-def write_subarray_stream(
-    path: Path, *, observation: ToyObservation, events: Sequence[SubarrayEvent]
+_TITLES: dict[streams.ArrayStream, str] = {"SUBARRAY": "subarray events", "TEL": "telescope triggers"}
+
+
+def write_array_stream(
+    path: Path, kind: streams.ArrayStream, *, observation: ToyObservation, events: Sequence[SubarrayEvent]
 ) -> Path:
-    """Write the array triggers with the telescopes read out (DL0v1 Subarray).
+    """Write a stream of the subarray.
 
     Parameters
     ----------
     path : pathlib.Path
         The file, which must not exist; its folder is made.
+    kind : str
+        See `dpps_simpipe.streams.write_array_stream`.
     observation : ToyObservation
         The observation block.
     events : sequence of SubarrayEvent
@@ -206,35 +210,6 @@ def write_subarray_stream(
     Conflict
         If `path` exists.
     """
-    title = f"{LABEL} subarray events, seed {observation.seed}"
-    return streams.write_subarray_stream(
-        path, block=stream_block(observation), title=title, events=_triggers(events)
-    )
-
-
-def write_trigger_stream(path: Path, *, observation: ToyObservation, events: Sequence[SubarrayEvent]) -> Path:
-    """Write the triggers of the single telescopes (DL0v1 Trigger).
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, which must not exist; its folder is made.
-    observation : ToyObservation
-        The observation block.
-    events : sequence of SubarrayEvent
-        Ordered by `event_id`.
-
-    Returns
-    -------
-    pathlib.Path
-        `path`.
-
-    Raises
-    ------
-    Conflict
-        If `path` exists.
-    """
-    title = f"{LABEL} telescope triggers, seed {observation.seed}"
-    return streams.write_trigger_stream(
-        path, block=stream_block(observation), title=title, events=_triggers(events)
-    )
+    title = f"{LABEL} {_TITLES[kind]}, seed {observation.seed}"
+    block = stream_block(observation)
+    return streams.write_array_stream(path, kind, block=block, title=title, events=_triggers(events))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dpps.domain.errors import Conflict
+from dpps_simpipe.durable import put_in_place
 
 __all__ = ["claimed", "sweep"]
 
@@ -37,29 +38,44 @@ def claimed(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> Iterator[
     Raises
     ------
     Conflict
-        The folder belongs to another description or is in use, or an output is there without it.
+        The folder belongs to another description or is in use, holds files of unknown origin, or an output is
+        there without it.
     """
     _claim(parts, fingerprint, outputs)
-    descriptor = os.open(parts, os.O_RDONLY)
+    descriptor = _lock(parts)
     try:
-        _lock(descriptor, parts)
         yield parts
         _release(parts)
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, parts: Path) -> None:
+def _lock(parts: Path) -> int:
     """Keep others away until the descriptor is closed, at the latest with the end of the process."""
     try:
+        descriptor = os.open(parts, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise _in_use(parts) from error
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Conflict(
-            f"another process works in {parts}",
-            code="simpipe.parts-in-use",
-            next_step="Wait until it ends, then call again.",
-            path=parts,
-        ) from error
+        # Who had it may have ended between the two calls: the folder has gone then.
+        held = os.path.samestat(os.fstat(descriptor), parts.stat())
+    except (BlockingIOError, FileNotFoundError) as error:
+        os.close(descriptor)
+        raise _in_use(parts) from error
+    if not held:
+        os.close(descriptor)
+        raise _in_use(parts)
+    return descriptor
+
+
+def _in_use(parts: Path) -> Conflict:
+    return Conflict(
+        f"another process works in {parts}",
+        code="simpipe.parts-in-use",
+        next_step="Wait until it ends, then call again.",
+        path=parts,
+    )
 
 
 def _claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> None:
@@ -73,6 +89,14 @@ def _claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> None:
             next_step=f"Remove {parts} or choose another output.",
             path=parts,
         )
+    beginning = mark.with_name(f".{mark.name}.part")
+    if parts.is_dir() and any(path != beginning for path in parts.iterdir()):
+        raise Conflict(
+            f"{parts} holds files, and not of which description they are",
+            code="simpipe.parts-of-another-observation",
+            next_step=f"Remove {parts} or choose another output.",
+            path=parts,
+        )
     for path in outputs:
         if path.exists():
             raise Conflict(
@@ -82,9 +106,8 @@ def _claim(parts: Path, fingerprint: str, outputs: Sequence[Path]) -> None:
                 path=path,
             )
     parts.mkdir(parents=True, exist_ok=True)
-    unfinished = mark.with_name(f".{mark.name}.part")
-    unfinished.write_text(fingerprint, encoding="ascii")
-    unfinished.replace(mark)
+    beginning.write_text(fingerprint, encoding="ascii")
+    put_in_place(beginning, mark)
 
 
 def _release(parts: Path) -> None:
