@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from astropy.table import QTable
 from astropy.time import Time
 from ctapipe.containers import PixelStatus
 from ctapipe.instrument import SubarrayDescription
-from ctapipe.io import TableLoader, read_table, write_table
+from ctapipe.io import MonitoringSource, TableLoader, read_table, write_table
 from ctapipe.io.hdf5dataformat import DL1_CAMERA_COEFFICIENTS_GROUP
 from dpps_datapipe.array_description import array_description
+from dpps_datapipe.camera_calibration import CameraCalibrationSource
 from dpps_simpipe.calibration_runs.traces import CalibratedCamera, PixelTruth
 from dpps_simpipe.camera.electronics import electronics_of
 from dpps_simpipe.instrument import camera_description, load_array
@@ -153,6 +155,7 @@ def _ratios(images: Floats, taken: Taken, *, low: bool) -> Floats:
     return np.asarray(images[chosen] / truth[chosen])
 
 
+@pytest.mark.verifies_usecase("UC-130-1.2.1")
 def test_coefficients_give_the_true_photoelectrons_back(taken: Taken, tmp_path: Path) -> None:
     calibration = _calibration(tmp_path / "TEL001_camera.h5", taken)
     output = tmp_path / "calibrated.h5"
@@ -222,3 +225,11 @@ def test_calibration_that_does_not_suit_is_refused(
     assert "camera.h5: " in error
     assert message in error
     assert not output.exists()
+
+
+def test_ctapipe_finds_the_source_as_a_plugin() -> None:
+    """By its entry point: the stock tools know it without an import of this package."""
+    found = [one for one in entry_points(group="ctapipe_monitoring") if one.name == "CameraCalibrationSource"]
+    assert [one.load() for one in found] == [CameraCalibrationSource]
+    assert MonitoringSource.plugin_entry_point == "ctapipe_monitoring"
+    assert MonitoringSource.non_abstract_subclasses()["CameraCalibrationSource"] is CameraCalibrationSource

@@ -35,6 +35,7 @@ def with_models(one: ResponseFile, models: dict[str, str]) -> ResponseFile:
     return replace(one, origins=replace(one.origins, models=models))
 
 
+@pytest.mark.verifies_usecase("UC-130-1.6")
 def test_a_response_says_what_it_was_made_with(synthetic: Synthetic, response: ResponseFile) -> None:
     origins = response.origins
     assert origins.selection == selection_checksum(synthetic.selection)
@@ -73,6 +74,7 @@ def test_files_that_belong_together_pass(
     assert origins_of_events(named, synthetic.selection).models == MODELS
 
 
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 def test_another_selection_is_refused(
     synthetic: Synthetic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +138,7 @@ def test_a_response_of_another_array_is_refused(
             check_agreement(other, synthetic.selection, [response])
 
 
+@pytest.mark.verifies_usecase("UC-130-1.8")
 def test_files_with_other_models_are_not_merged(
     synthetic: Synthetic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -120,6 +120,7 @@ def test_model_keeps_the_versions_it_was_trained_with(model: Path, training: Pat
     assert checksums[model.name] == file_checksum(model)
 
 
+@pytest.mark.verifies_usecase("UC-130-1.4")
 def test_model_of_another_version_is_refused(
     model: Path,
     training: Path,
@@ -135,6 +136,7 @@ def test_model_of_another_version_is_refused(
     assert not output.exists()
 
 
+@pytest.mark.verifies_usecase("UC-130-1.4")
 def test_model_of_another_array_is_refused(
     model: Path, training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

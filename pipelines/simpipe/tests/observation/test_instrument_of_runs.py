@@ -42,6 +42,7 @@ def _told(words: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any
     return found
 
 
+@pytest.mark.verifies_usecase("UC-150-2.1")
 def test_a_night_is_of_the_model_that_is_given(
     write: Write, tmp_path: Path, own_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_night_is_of_the_model_that_is_given(
     assert _told(elsewhere, capsys)["blocks"] == [block]
 
 
+@pytest.mark.verifies_usecase("UC-150-2.1")
 def test_a_calibration_run_is_of_the_model_that_is_given(
     write: Write, tmp_path: Path, own_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ RUN = {
 }
 
 
+@pytest.mark.verifies_usecase("UC-130-1.2")
 def test_wave_forms_are_processed_with_complete_truth(write: Write, tmp_path: Path) -> None:
     raw = tmp_path / "run.r1.h5"
     produce(write(RUN), raw, levels=("r1",))
