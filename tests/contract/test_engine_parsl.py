@@ -15,6 +15,7 @@ import pytest
 from dpps.adapters.parsl.engine import ParslEngine
 from dpps.domain.work import ExitReason
 from dpps.testing.engine_contract import EngineContract, collect, eventually, play
+from dpps.workload.stopping import SANDBOXES, stop_file
 
 pytestmark = pytest.mark.parsl
 
@@ -22,12 +23,25 @@ pytestmark = pytest.mark.parsl
 class TestParslEngine(EngineContract):
     @pytest.fixture(scope="class")
     @classmethod
-    def engine(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParslEngine]:
+    def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return tmp_path_factory.mktemp("parsl")
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, folder: Path) -> Iterator[ParslEngine]:
         # One for all tests: starting takes longer than all of them.
-        engine = ParslEngine(play, tmp_path_factory.mktemp("parsl"), workers=1)
+        engine = ParslEngine(play, folder, workers=1)
         yield engine
         engine.stop()
         assert eventually(lambda: descendants() == [])
+
+    def test_the_worker_of_a_withdrawn_job_is_told(self, engine: ParslEngine, folder: Path) -> None:
+        job = "night.dl1.1.1"
+        engine.submit(job, f"wait ${SANDBOXES}/{job}.stop", priority=5)
+        engine.withdraw(job)
+        (end,) = collect(engine, 1)
+        assert (end.job, end.exit_reason) == (job, ExitReason.FINISHED)
+        assert not stop_file(folder / "sandboxes", job).exists(), "it would end a later job of this name"
 
 
 def descendants(process: psutil.Process | None = None) -> list[psutil.Process]:

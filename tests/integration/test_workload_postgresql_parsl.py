@@ -28,6 +28,7 @@ from dpps.testing.postgresql import fresh_database, postgresql_cluster
 from dpps.testing.small_workload import (
     SmallWorkload,
     copy_production,
+    endless_production,
     serving,
     simulated,
     small_storages,
@@ -135,6 +136,24 @@ def test_submission_through_the_api(tmp_path: Path, fresh_database: str) -> None
         again = httpx.post(f"{service.url}/productions", json=message, headers=manager, timeout=60)
         assert again.status_code == 409
         assert eventually(service.ended())
+
+
+def test_cancelling_through_the_api_ends_the_payload(tmp_path: Path, fresh_database: str) -> None:
+    with life(tmp_path, fresh_database) as service:
+        service.system.archive("run1", b"events\n", simulated(1))
+        service.system.submit(endless_production(tmp_path))
+        logs = tmp_path / "parsl" / "sandboxes"
+        assert eventually(lambda: any("begun" in log.read_text() for log in logs.rglob("log.txt")))
+        url = f"{service.url}/productions/endless/cancel"
+        assert httpx.post(url, headers=service.token(Role.READER)).status_code == 403
+        manager = service.token(Role.PRODUCTION_MANAGER)
+        answers = [httpx.post(url, headers=manager).json() for _ in range(2)]
+        assert [answer["changed"] for answer in answers] == [True, False]
+        assert answers[0]["tasks"] == {"cancelled": 1}
+        assert eventually(lambda: not service.system.engine.known())
+        assert not list(logs.iterdir()), "payload and sandbox are gone"
+        ended = httpx.get(f"{service.url}/productions/endless", headers=manager).json()
+        assert ended["production"]["state"] == "cancelled"
 
 
 def test_a_killed_service_resumes(tmp_path: Path, fresh_database: str) -> None:

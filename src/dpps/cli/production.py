@@ -1,4 +1,4 @@
-"""``dpps production``: submit, list, status, watch, explain."""
+"""``dpps production``: submit, list, status, watch, explain, cancel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["production"]
 
 @click.group()
 def production() -> None:
-    """Submit, watch and understand productions."""
+    """Submit, watch, understand and cancel productions."""
 
 
 @production.command()
@@ -84,6 +84,29 @@ def status(name: str, as_json: bool) -> None:
 def watch(name: str, as_json: bool) -> int:
     """Follow a production to its end; exit code 1 unless everything succeeded."""
     return _watch(name, as_json=as_json)
+
+
+@production.command()
+@click.argument("name")
+@json_option
+@state_option
+def cancel(name: str, as_json: bool) -> None:
+    """End a production early: its jobs are withdrawn or ended, products in the archive stay.
+
+    Asks nothing, and changes nothing when it was cancelled before.
+    """
+    from dpps.cli.production_text import cancellation_lines
+    from dpps.composition.principals import local_principal
+    from dpps.composition.workload import open_work_store, utc_now
+    from dpps.workload.steering import cancel_production
+
+    folder = state_folder()
+    with open_work_store(folder) as store:
+        answer = cancel_production(local_principal(folder), store, name, now=utc_now())
+    if as_json:
+        emit_json(answer.model_dump(mode="json"))
+    else:
+        click.echo("\n".join(cancellation_lines(answer)))
 
 
 @production.command()

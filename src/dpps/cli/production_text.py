@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dpps.workload.planning import InputPlan, Plan
     from dpps.workload.progress import FailedTask, ProductionStatus, TransformationStatus
+    from dpps.workload.steering import Cancellation
 
-__all__ = ["plan_lines", "status_lines"]
+__all__ = ["cancellation_lines", "plan_lines", "status_lines"]
 
 _NAMES_SHOWN = 5
-_STATES = ("ready", "running", "publishing", "done", "failed")
+_STATES = ("ready", "running", "publishing", "done", "failed", "cancelled")
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -55,10 +56,21 @@ def status_lines(answer: ProductionStatus) -> Iterator[str]:
     yield f"products in the archive: {len(answer.products)}"
 
 
+def cancellation_lines(answer: Cancellation) -> Iterator[str]:
+    """Return what is left of a cancelled production."""
+    yield f"production {answer.production} {'is' if answer.changed else 'was'} cancelled"
+    counts = {state.value: number for state, number in answer.tasks.items()}
+    yield f"  tasks: {_counts(counts) or 'none'}"
+    yield f"products in the archive, which stay: {answer.products}"
+
+
+def _counts(tasks: Mapping[str, int]) -> str:
+    return ", ".join(f"{tasks[state]} {state}" for state in _STATES if tasks.get(state))
+
+
 def _step_lines(step: TransformationStatus) -> Iterator[str]:
-    counts = ", ".join(f"{step.tasks[state]} {state}" for state in _STATES if step.tasks.get(state))
     reason = f" ({step.reason})" if step.reason and step.state.value in ("partial", "failed") else ""
-    yield f"  {step.name} is {step.state.value}{reason}; tasks: {counts or 'none yet'}"
+    yield f"  {step.name} is {step.state.value}{reason}; tasks: {_counts(step.tasks) or 'none yet'}"
     if step.waits_for:
         yield f"    waits for: {step.waits_for}"
     for job in step.running:

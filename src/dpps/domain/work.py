@@ -35,6 +35,8 @@ class ProductionState(StrEnum):
     """Finished: some tasks are published, others failed for good."""
     FAILED = "failed"
     """Finished, and no transformation published anything."""
+    CANCELLED = "cancelled"
+    """Somebody ended it early; what was published until then stays."""
 
 
 class TransformationState(StrEnum):
@@ -50,6 +52,8 @@ class TransformationState(StrEnum):
     """Finished: some tasks are published, others failed for good."""
     FAILED = "failed"
     """Finished: no task is published."""
+    CANCELLED = "cancelled"
+    """Its production was cancelled before it was finished."""
 
 
 class TaskState(StrEnum):
@@ -65,6 +69,8 @@ class TaskState(StrEnum):
     """The products are in the archive."""
     FAILED = "failed"
     """Given up; the reason says why."""
+    CANCELLED = "cancelled"
+    """Its production was cancelled before a job had won."""
 
 
 class JobState(StrEnum):
@@ -122,18 +128,32 @@ WorkState = ProductionState | TransformationState | TaskState | JobState
 _NEXT: Mapping[type[WorkState], Mapping[WorkState, frozenset[WorkState]]] = {
     ProductionState: {
         ProductionState.ACTIVE: frozenset(
-            {ProductionState.DONE, ProductionState.PARTIAL, ProductionState.FAILED}
+            {
+                ProductionState.DONE,
+                ProductionState.PARTIAL,
+                ProductionState.FAILED,
+                ProductionState.CANCELLED,
+            }
         ),
     },
     TransformationState: {
-        TransformationState.OPEN: frozenset({TransformationState.CLOSED}),
+        TransformationState.OPEN: frozenset({TransformationState.CLOSED, TransformationState.CANCELLED}),
         TransformationState.CLOSED: frozenset(
-            {TransformationState.DONE, TransformationState.PARTIAL, TransformationState.FAILED}
+            {
+                TransformationState.DONE,
+                TransformationState.PARTIAL,
+                TransformationState.FAILED,
+                TransformationState.CANCELLED,
+            }
         ),
     },
     TaskState: {
-        TaskState.READY: frozenset({TaskState.RUNNING, TaskState.PUBLISHING, TaskState.FAILED}),
-        TaskState.RUNNING: frozenset({TaskState.READY, TaskState.PUBLISHING, TaskState.FAILED}),
+        TaskState.READY: frozenset(
+            {TaskState.RUNNING, TaskState.PUBLISHING, TaskState.FAILED, TaskState.CANCELLED}
+        ),
+        TaskState.RUNNING: frozenset(
+            {TaskState.READY, TaskState.PUBLISHING, TaskState.FAILED, TaskState.CANCELLED}
+        ),
         TaskState.PUBLISHING: frozenset({TaskState.DONE, TaskState.FAILED}),
     },
     JobState: {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -21,9 +22,9 @@ def play(bundle: str) -> str:
     """Stand for the job runner.
 
     ``write PATH``; ``fail``; ``wait PATH`` until a file is there, while ``PATH.waiting`` tells that it
-    waits; or ``payload SECONDS`` for a program of its own.
+    waits; or ``payload SECONDS`` for a program of its own. A path may name variables of the worker.
     """
-    verb, _, argument = bundle.partition(" ")
+    verb, _, argument = os.path.expandvars(bundle).partition(" ")
     if verb == "fail":
         raise RuntimeError("the runner failed")
     if verb == "payload":
@@ -89,6 +90,16 @@ class EngineContract:
         (tmp_path / "go").touch()
         assert len(collect(engine, 1)) == 1
         assert not (tmp_path / "twice").exists()
+
+    def test_the_end_of_a_withdrawn_job_is_collected_once(self, engine: Engine, tmp_path: Path) -> None:
+        engine.submit("a", f"wait {tmp_path / 'go'}", priority=5)
+        for job in ("a", "a", "nobody"):
+            engine.withdraw(job)
+        (tmp_path / "go").touch()
+        assert [end.job for end in collect(engine, 1)] == ["a"]
+        assert engine.known() == frozenset()
+        engine.withdraw("a")
+        assert engine.collect() == []
 
     def test_capacity_shrinks_with_jobs(self, engine: Engine, tmp_path: Path) -> None:
         before = engine.capacity()

@@ -37,6 +37,7 @@ __all__ = [
     "COPY",
     "SmallWorkload",
     "copy_production",
+    "endless_production",
     "serving",
     "simulated",
     "small_storages",
@@ -68,6 +69,16 @@ outputs:
   copy: {type: File, outputBinding: {glob: $(inputs.copy_filename)}}
 """
 """A CWL tool that needs nothing but a shell."""
+
+
+_ENDLESS = """
+cwlVersion: v1.2
+class: CommandLineTool
+baseCommand: [sh, -c]
+arguments: ['echo begun; exec sleep 100']
+inputs: {source: File, copy_filename: string}
+outputs: {copy: {type: File, outputBinding: {glob: $(inputs.copy_filename)}}}
+"""
 
 
 def simulated(obs_id: int) -> dict[str, MetadataValue]:
@@ -107,6 +118,24 @@ transformations:
     inputs: {{source: {{from: dl1.copy}}}}
     parameters: {{line: second}}
     outputs: {{copy: {{product: DL2/Event/Subarray/AirShower}}}}
+"""
+    )
+    return path
+
+
+def endless_production(folder: Path, *, name: str = "endless") -> Path:
+    """Write a production of one step that takes minutes unless it is ended; return its file."""
+    (folder / "endless.cwl").write_text(_ENDLESS)
+    path = folder / f"{name}.yaml"
+    path.write_text(
+        f"""
+production: {name}
+transformations:
+  - name: dl1
+    cwl: endless.cwl
+    environment: core
+    inputs: {{source: {{query: "data__level = 'SIM'"}}}}
+    outputs: {{copy: {{product: DL1/Event/Subarray/AirShower}}}}
 """
     )
     return path

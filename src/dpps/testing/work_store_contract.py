@@ -311,6 +311,84 @@ class WorkStoreContract:
         assert (task.state, task.reason) == (TaskState.FAILED, "the name is taken")
         assert submitted.outbox(LATER, limit=9) == []
 
+    def test_a_cancelled_production_ends_what_is_not_won(self, submitted: WorkStore) -> None:
+        won, running = (submitted.start_attempt(f"night.dl1.{number}", LATER) for number in (1, 2))
+        submitted.succeed(won.id, success(), LATER)
+        assert submitted.cancel("night", reason="cancelled by bob", at=LATER)
+
+        production = submitted.production("night")
+        assert (production.state, production.reason, production.finished_at) == (
+            ProductionState.CANCELLED,
+            "cancelled by bob",
+            LATER,
+        )
+        assert {step.state for step in submitted.transformations("night")} == {TransformationState.CANCELLED}
+        states = [task.state for task in submitted.tasks("night.dl1")]
+        assert states == [TaskState.PUBLISHING, TaskState.CANCELLED]
+        ended = submitted.job(running.id)
+        assert (ended.state, ended.exit_reason, ended.detail, ended.finished_at) == (
+            JobState.FAILED,
+            ExitReason.KILLED,
+            "cancelled by bob",
+            LATER,
+        )
+        assert submitted.cancelled_jobs([won.id, running.id, "nobody"]) == {running.id}
+        unfinished = submitted.unfinished(ready_limit=10)
+        assert (unfinished.productions, unfinished.transformations, unfinished.tasks) == ({}, (), ())
+        changed = {
+            (entry.kind, entry.before) for entry in submitted.audit("night") if entry.after == "cancelled"
+        }
+        assert changed == {("production", "active"), ("transformation", "open"), ("task", "running")}
+
+    def test_what_was_won_before_is_published_after_the_cancelling(self, submitted: WorkStore) -> None:
+        job = submitted.start_attempt("night.dl1.1", LATER)
+        submitted.succeed(job.id, success(), LATER)
+        submitted.cancel("night", reason="enough", at=LATER)
+        product = LineageEntry(
+            lfn="/ctao/dpps/x", output="dl1", inputs=(), task="night.dl1.1", job=job.id, activity={}
+        )
+        submitted.published("night.dl1.1", [product], LATER)
+        assert submitted.task("night.dl1.1").state is TaskState.DONE
+        assert [entry.lfn for entry in submitted.lineage("night")] == ["/ctao/dpps/x"]
+
+    def test_cancelling_again_changes_nothing_and_an_ended_production_is_kept(
+        self, submitted: WorkStore
+    ) -> None:
+        self._submit(submitted, linked_production("other"), ["/ctao/dpps/c"])
+        submitted.set_production("other", ProductionState.DONE, reason="", at=LATER)
+        submitted.cancel("night", reason="enough", at=LATER)
+        before = submitted.audit("night")
+        assert not submitted.cancel("night", reason="once more", at=LATER)
+        assert submitted.audit("night") == before
+        with pytest.raises(InvalidTransition, match="other is done"):
+            submitted.cancel("other", reason="too late", at=LATER)
+        assert submitted.task("other.dl1.1").state is TaskState.READY, "all or nothing"
+        with pytest.raises(NotFound):
+            submitted.cancel("nothing", reason="", at=LATER)
+
+    def test_a_cancelled_production_makes_no_tasks_and_promises_nothing(self, store: WorkStore) -> None:
+        promised = replace(new_task("/ctao/dpps/a"), outputs=("/ctao/dpps/x",))
+        for name in ("one", "two"):
+            store.create(
+                linked_production(name),
+                submitter="alice",
+                at=START,
+                fixed_inputs={},
+                tasks={"dl1": [promised]},
+            )
+            store.cancel(name, reason="enough", at=LATER)
+        with pytest.raises(InvalidTransition, match=r"one\.dl2 is cancelled"):
+            store.add_tasks("one.dl2", [new_task("/ctao/dpps/x", driver="dl1")], LATER)
+        with pytest.raises(InvalidTransition):
+            store.start_attempt("one.dl1.1", LATER)
+
+    def test_a_lost_job_of_a_cancelled_task_comes_back_for_nothing(self, submitted: WorkStore) -> None:
+        job = submitted.start_attempt("night.dl1.1", LATER)
+        submitted.set_job(job.id, JobState.LOST, at=LATER, exit_reason=ExitReason.LOST)
+        submitted.cancel("night", reason="enough", at=LATER)
+        assert not submitted.succeed(job.id, success(), LATER)
+        assert [left.id for left in submitted.to_clean(limit=10)] == [job.id]
+
     def test_unfinished_work_is_read_in_one_piece(self, submitted: WorkStore) -> None:
         job = submitted.start_attempt("night.dl1.1", START)
         submitted.succeed(job.id, success(), START)

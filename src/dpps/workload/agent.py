@@ -70,6 +70,8 @@ class Agent:
         actions = decide(state, observations, context.clock())
         for action in actions:
             self._perform(action)
+        for job in sorted(context.store.cancelled_jobs(observations.known)):
+            context.engine.withdraw(job)
         published = publish_due(context)
         cleaned = clean_up(context)
         kept = context.engine.release_idle()

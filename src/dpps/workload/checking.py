@@ -11,7 +11,7 @@ from dpps.workload.grouping import GROUPINGS
 from dpps.workload.ports import Parameter, ProcessDescription
 from dpps.workload.task_tables import parameters_of
 
-__all__ = ["check_graph", "check_process", "filename_input", "streams_input"]
+__all__ = ["check_graph", "check_links", "check_process", "filename_input", "streams_input"]
 
 
 def filename_input(output: str) -> str:
@@ -142,6 +142,48 @@ def check_process(
             f"{step.name}.parameters",
             f"the CWL document needs values for {', '.join(sorted(missing))}",
         )
+
+
+def check_links(production: ProductionDefinition, processes: Mapping[str, ProcessDescription]) -> None:
+    """Check that what one step makes is what the next one expects: product types, and formats of files.
+
+    Parameters
+    ----------
+    production : ProductionDefinition
+        Checked by `check_graph` and `check_process`.
+    processes : mapping
+        What the steps' documents take and give, by name of the step.
+
+    Raises
+    ------
+    InvalidInput
+        Naming both steps.
+    """
+    steps = {step.name: step for step in production.transformations}
+    for step in production.transformations:
+        for name, given in step.inputs.items():
+            if given.source is None:
+                continue
+            source, output = given.source.split(".")
+            made = steps[source].outputs[output].product
+            key = f"{step.name}.inputs.{name}"
+            if given.product not in (None, made):
+                raise _invalid(
+                    production,
+                    key,
+                    f"transformation {step.name!r} expects {given.product}, and the output {output!r} of "
+                    f"transformation {source!r} is {made}",
+                )
+            wanted = processes[step.name].inputs[name].formats
+            offered = processes[source].outputs[output].formats
+            if wanted and offered and not wanted & offered:
+                raise _invalid(
+                    production,
+                    key,
+                    f"the document of transformation {step.name!r} takes files of the format "
+                    f"{' or '.join(sorted(wanted))}, and the output {output!r} of transformation "
+                    f"{source!r} is {' or '.join(sorted(offered))}",
+                )
 
 
 def _check_table(

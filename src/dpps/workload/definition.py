@@ -95,6 +95,8 @@ class InputDefinition(_Strict):
     """Named dataset, a stored query or a fixed list; likewise."""
     source: str | None = Field(default=None, alias="from")
     """Output of another transformation of this production: ``<transformation>.<output>``."""
+    product: Annotated[str, AfterValidator(_product)] | None = None
+    """Product type that its files must be of; None where nothing is said."""
     group: Group = Group()
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import batched
 
 from dpps.data.named_datasets import NamedDatasets, dataset_lfns
@@ -17,6 +18,8 @@ from dpps.workload.definition import InputDefinition
 __all__ = ["archived_inputs"]
 
 _BATCH = 500
+_TYPE_KEYS = ("data__level", "data__division", "data__association", "data__type")
+"""Metadata keys of the parts of a product type."""
 
 
 def archived_inputs(
@@ -46,7 +49,8 @@ def archived_inputs(
     Raises
     ------
     InvalidInput
-        When there is no file, no such dataset, or a fixed list names files that the archive does not have.
+        When there is no file, no such dataset, a fixed list names files that the archive does not have, or
+        a file is of another product type than the input expects.
     """
     if given.query is not None:
         files = tuple(find_files(principal, catalogue, given.query))
@@ -68,7 +72,25 @@ def archived_inputs(
             next_step=f"try it: {again}",
             transformation=transformation,
         )
+    if given.product is not None:
+        _check_products(files, given.product, transformation, name)
     return files
+
+
+def _check_products(files: Sequence[ArchivedFile], product: str, transformation: str, name: str) -> None:
+    """Refuse files whose metadata name another product type; what they do not tell is not compared."""
+    wanted = dict(zip(_TYPE_KEYS, product.split("/"), strict=False))
+    for file in files:
+        told = {key: file.metadata[key] for key in wanted if file.metadata.get(key) is not None}
+        if any(told[key] != wanted[key] for key in told):
+            raise InvalidInput(
+                f"transformation {transformation!r}, input {name!r}: {product} is expected, and {file.lfn} "
+                f"is {'/'.join(map(str, told.values()))}",
+                code="product-unexpected",
+                next_step="narrow the query or the dataset, or correct 'product' of this input",
+                transformation=transformation,
+                lfn=file.lfn,
+            )
 
 
 def _of_dataset(

@@ -12,7 +12,7 @@ from dpps.domain.errors import Conflict, InvalidInput
 from dpps.domain.files import ArchivedFile
 from dpps.domain.names import Lfn
 from dpps.domain.principals import Action, Principal, authorize
-from dpps.workload.checking import check_graph, check_process, streams_input
+from dpps.workload.checking import check_graph, check_links, check_process, streams_input
 from dpps.workload.definition import ProductionDefinition, TransformationDefinition
 from dpps.workload.grouping import divide
 from dpps.workload.inputs import archived_inputs
@@ -121,11 +121,13 @@ def plan_production(
     """
     authorize(principal, Action.SUBMIT, f"production {definition.production}")
     check_graph(definition)
-    grouped: list[_Grouped] = []
+    described = {step.name: parts.processes.describe(step.process) for step in definition.transformations}
     for step in definition.transformations:
-        description = parts.processes.describe(step.process)
-        check_process(definition, step, description)
-        grouped.append(_group(principal, parts, step, description.inputs))
+        check_process(definition, step, described[step.name])
+    check_links(definition, described)
+    grouped = [
+        _group(principal, parts, step, described[step.name].inputs) for step in definition.transformations
+    ]
     prescribed = definition.transformations[0].pass_number
     passes = range(prescribed, prescribed + 1) if pass_is_given else range(first_pass, _PASS_MAX + 1)
     for number in passes:

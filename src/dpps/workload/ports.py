@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -122,7 +122,13 @@ class WorkStore(Protocol):
         ...
 
     def add_tasks(self, transformation: str, tasks: Sequence[NewTask], at: datetime) -> list[str]:
-        """Make tasks; one whose driving inputs were taken before is left out. Return the new ids."""
+        """Make tasks; one whose driving inputs were taken before is left out. Return the new ids.
+
+        Raises
+        ------
+        InvalidTransition
+            When the transformation is finished.
+        """
         ...
 
     def set_transformation(
@@ -133,6 +139,25 @@ class WorkStore(Protocol):
 
     def set_production(self, production: str, state: ProductionState, *, reason: str, at: datetime) -> None:
         """Change the state of a production; a final state notes the time."""
+        ...
+
+    def cancel(self, production: str, *, reason: str, at: datetime) -> bool:
+        """End a production early; return False, and change nothing, when it was cancelled before.
+
+        Transformations that are not finished and tasks that no job has won are cancelled, jobs of these
+        tasks are over (`killed`). What a job has won is published as ever, and products stay.
+
+        Raises
+        ------
+        NotFound
+            When there is none of this name.
+        InvalidTransition
+            When it has ended otherwise.
+        """
+        ...
+
+    def cancelled_jobs(self, among: Collection[str]) -> frozenset[str]:
+        """Return those of some jobs whose tasks were cancelled: nobody wants their work any more."""
         ...
 
     def set_task(self, task: str, state: TaskState, *, reason: str, at: datetime) -> None:
@@ -222,6 +247,13 @@ class Engine(Protocol):
         """
         ...
 
+    def withdraw(self, job: str) -> None:
+        """Ask that a job end soon, or not begin: nobody wants its work any more.
+
+        Its end is collected like any other's. A job that is not known, and a second call, change nothing.
+        """
+        ...
+
     def known(self) -> frozenset[str]:
         """Return the jobs that were submitted and whose end was not collected."""
         ...
@@ -254,6 +286,8 @@ class Parameter:
     types: frozenset[str]
     """CWL type names; lists as ``File[]``; optional ones hold ``null``; records and enums by their kind."""
     has_default: bool = False
+    formats: frozenset[str] = frozenset()
+    """Formats of its files, as IRIs; empty where the document states none, or none that can be compared."""
 
     @property
     def is_required(self) -> bool:
@@ -303,6 +337,8 @@ class ProcessOrder:
     """Put before ``PATH`` for the process."""
     memory_bytes: int
     wall_seconds: float
+    stop_file: Path | None = None
+    """Its appearance ends the execution (`killed`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

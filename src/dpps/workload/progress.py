@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from dpps.domain.principals import Action, Principal, authorize
 from dpps.domain.work import JobState, ProductionState, TaskState, TransformationState, is_final
 from dpps.workload.ports import WorkStore
-from dpps.workload.records import AuditEntry, Job, Production, Task, Transformation
+from dpps.workload.records import LIVE_JOBS, AuditEntry, Job, Production, Task, Transformation
 
 __all__ = [
     "FailedTask",
@@ -175,7 +175,7 @@ def _transformation(
 def _running(jobs: dict[str, list[Job]]) -> Iterable[RunningJob]:
     for attempts in jobs.values():
         for job in attempts:
-            if job.state in (JobState.CREATED, JobState.SUBMITTED, JobState.RUNNING):
+            if job.state in LIVE_JOBS:
                 yield RunningJob(job=job.id, state=job.state, since=job.started_at or job.created_at)
 
 

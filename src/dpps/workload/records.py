@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dpps.domain.errors import Conflict
+from dpps.domain.errors import Conflict, InvalidTransition
 from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState, TransformationState
 from dpps.workload.bundle import JobReport
 from dpps.workload.definition import TransformationDefinition
 
 __all__ = [
+    "LIVE_JOBS",
     "PRODUCT_PROMISED",
+    "UNDECIDED_TASKS",
+    "UNFINISHED_TRANSFORMATIONS",
     "Attempts",
     "AuditEntry",
     "Counts",
@@ -27,11 +30,17 @@ __all__ = [
     "UnfinishedTask",
     "UnfinishedTransformation",
     "UnfinishedWork",
+    "check_open",
     "product_taken",
 ]
 
 TaskInputs = Mapping[str, tuple[str, ...]]
 """LFNs by name of the CWL input."""
+
+UNFINISHED_TRANSFORMATIONS = (TransformationState.OPEN, TransformationState.CLOSED)
+UNDECIDED_TASKS = (TaskState.READY, TaskState.RUNNING)
+"""No job of theirs has won."""
+LIVE_JOBS = (JobState.CREATED, JobState.SUBMITTED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +84,23 @@ def product_taken(lfn: str, task: str, *, code: str) -> Conflict:
         lfn=lfn,
         task=task,
     )
+
+
+def check_open(transformation: str, state: TransformationState) -> None:
+    """Refuse further tasks of a transformation that is finished.
+
+    Raises
+    ------
+    InvalidTransition
+        When it is.
+    """
+    if state not in UNFINISHED_TRANSFORMATIONS:
+        raise InvalidTransition(
+            f"transformation {transformation} is {state.value} and takes no further tasks",
+            next_step="look at its history: dpps production explain NAME",
+            subject=transformation,
+            state=state.value,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

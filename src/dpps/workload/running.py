@@ -34,12 +34,11 @@ from dpps.workload.bundle import (
 )
 from dpps.workload.ports import ProcessOrder, ProcessOutcome, ProcessRunner, ReportChannel
 from dpps.workload.provenance import PROVENANCE_OUTPUT, payload_name, software_in
+from dpps.workload.stopping import SANDBOXES, stop_file
 
 __all__ = ["WorkerTools", "environment_folders", "run_job"]
 
 _ENVIRONMENTS = "DPPS_ENVIRONMENTS"
-_SANDBOXES = "DPPS_SANDBOXES"
-"""Folder for sandboxes; the usual temporary folder without it."""
 _CORE = "core"
 UNREPORTED = "unreported"
 """Version of a payload that writes no provenance record."""
@@ -94,7 +93,7 @@ def run_job(bundle: JobBundle, tools: WorkerTools) -> JobReport | None:
         return None
     storage = tools.open_storage(start.storage)
     progress = _Progress(started_at=tools.clock())
-    sandbox = Path(tempfile.mkdtemp(prefix="dpps-job-", dir=os.environ.get(_SANDBOXES)))
+    sandbox = Path(tempfile.mkdtemp(prefix="dpps-job-", dir=os.environ.get(SANDBOXES)))
     try:
         reason, detail = _attempt(bundle, tools.runner, storage, sandbox, progress)
         report = _report(progress, bundle.process, reason, detail, tools.clock())
@@ -137,6 +136,7 @@ def _attempt(
                 program_folders=folders,
                 memory_bytes=bundle.resources.memory_bytes,
                 wall_seconds=bundle.resources.wall_seconds,
+                stop_file=_stop_file(bundle.job),
             )
         )
         if progress.outcome.exit_reason is not ExitReason.FINISHED:
@@ -145,6 +145,12 @@ def _attempt(
     except _Failure as failure:
         return failure.reason, failure.detail
     return ExitReason.FINISHED, ""
+
+
+def _stop_file(job: str) -> Path | None:
+    """Return the file by which an engine of this machine can end the job; none without such an engine."""
+    sandboxes = os.environ.get(SANDBOXES)
+    return None if sandboxes is None else stop_file(Path(sandboxes), job)
 
 
 def _folder(path: Path) -> Path:

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from dpps.domain.work import ExitReason, JobState
-from dpps.workload.records import Attempts
+from dpps.workload.records import LIVE_JOBS, Attempts
 
 __all__ = ["JobFacts", "summarize_attempts"]
 
 JobFacts = tuple[str, JobState, ExitReason | None, str, datetime | None]
 """Id, state, exit reason, detail and end of a job."""
-
-_LIVE = (JobState.CREATED, JobState.SUBMITTED, JobState.RUNNING)
 
 
 def summarize_attempts(jobs: Iterable[JobFacts]) -> Attempts:
@@ -28,7 +26,7 @@ def summarize_attempts(jobs: Iterable[JobFacts]) -> Attempts:
     payload = infrastructure = 0
     last_reason, last_detail, last_failure_at = None, "", None
     for name, state, reason, detail, finished_at in jobs:
-        if state in _LIVE:
+        if state in LIVE_JOBS:
             live.append(name)
         elif state in (JobState.FAILED, JobState.LOST) and reason is not None:
             payload += reason.is_payload_failure

@@ -46,7 +46,11 @@ def test_only_what_the_table_holds_passes(before: WorkState, after: WorkState) -
 
 
 def test_final_states() -> None:
-    assert {state for state in TaskState if is_final(state)} == {TaskState.DONE, TaskState.FAILED}
+    assert {state for state in TaskState if is_final(state)} == {
+        TaskState.DONE,
+        TaskState.FAILED,
+        TaskState.CANCELLED,
+    }
     assert {state for state in JobState if is_final(state)} == {JobState.FAILED, JobState.SUCCEEDED}
 
 

@@ -112,7 +112,31 @@ def _parameters(
     )
     for entry in entries:
         name = str(entry["id"]).rsplit("#", 1)[-1].rsplit("/", 1)[-1]
-        yield name, Parameter(types=frozenset(_types(entry.get("type"))), has_default="default" in entry)
+        yield (
+            name,
+            Parameter(
+                types=frozenset(_types(entry.get("type"))),
+                has_default="default" in entry,
+                formats=_formats(entry.get("format"), process),
+            ),
+        )
+
+
+def _formats(given: object, process: Mapping[str, Any]) -> frozenset[str]:
+    """Return the formats that a document states.
+
+    None where it computes one, or names ontologies: formats of other names may then be meant, too.
+    """
+    named = [str(one) for one in given] if isinstance(given, list) else [str(given)] if given else []
+    if "$schemas" in process or any(mark in one for one in named for mark in ("$(", "${")):
+        return frozenset()
+    namespaces: Mapping[str, str] = process.get("$namespaces", {})
+    return frozenset(_expanded(one, namespaces) for one in named)
+
+
+def _expanded(name: str, namespaces: Mapping[str, str]) -> str:
+    prefix, colon, rest = name.partition(":")
+    return f"{namespaces[prefix]}{rest}" if colon and prefix in namespaces else name
 
 
 def _types(given: object) -> Iterator[str]:

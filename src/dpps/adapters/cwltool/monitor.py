@@ -1,10 +1,11 @@
-"""Watching the processes of a job: how much memory they use, and ending them when a limit is passed."""
+"""Watching the processes of a job: how much memory they use, and ending them when that is called for."""
 
 from __future__ import annotations
 
 import resource
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,11 +28,14 @@ class ProcessMonitor:
         Resident memory of all of them together that ends the job.
     wall_seconds : float
         Duration that ends the job.
+    stop_file : Path or None
+        File whose appearance ends the job.
     """
 
-    def __init__(self, *, memory_bytes: int, wall_seconds: float) -> None:
+    def __init__(self, *, memory_bytes: int, wall_seconds: float, stop_file: Path | None = None) -> None:
         self._memory_bytes = memory_bytes
         self._wall_seconds = wall_seconds
+        self._stop_file = stop_file
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="job-monitor", daemon=True)
         self._began = 0.0
@@ -39,7 +43,7 @@ class ProcessMonitor:
         self.peak_memory_bytes = 0
         """Greatest resident memory seen, in steps of a fifth of a second."""
         self.verdict: ExitReason | None = None
-        """The limit that was passed."""
+        """The limit that was passed, or that somebody stopped it."""
         self.wall_seconds = 0.0
         self.cpu_seconds = 0.0
 
@@ -69,6 +73,8 @@ class ProcessMonitor:
                 self.verdict = ExitReason.MEMLIMIT
             elif time.monotonic() - self._began > self._wall_seconds:
                 self.verdict = ExitReason.MAXJOBDURATION
+            elif self._stop_file is not None and self._stop_file.exists():
+                self.verdict = ExitReason.KILLED
             if self.verdict is not None:
                 _end(processes)
 

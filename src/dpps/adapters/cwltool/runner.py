@@ -31,7 +31,9 @@ class CwltoolRunner:
     def run(self, order: ProcessOrder) -> ProcessOutcome:
         """Run to the end; a failure of the payload is an outcome, not an error."""
         log_path = order.sandbox / "log.txt"
-        watch = ProcessMonitor(memory_bytes=order.memory_bytes, wall_seconds=order.wall_seconds)
+        watch = ProcessMonitor(
+            memory_bytes=order.memory_bytes, wall_seconds=order.wall_seconds, stop_file=order.stop_file
+        )
         with (
             log_path.open("ab", buffering=0) as log,
             _logged(log_path) as handler,
@@ -43,7 +45,7 @@ class CwltoolRunner:
         outputs = _files(result)
         reason = watch.verdict or _exit_reason(status)
         if reason is not ExitReason.FINISHED:
-            detail = _limit_detail(reason, order) or detail or _exit_detail(status, handler.exit_code)
+            detail = _verdict_detail(reason, order) or detail or _exit_detail(status, handler.exit_code)
         return ProcessOutcome(
             exit_reason=reason,
             detail=detail,
@@ -81,7 +83,7 @@ class CwltoolRunner:
         try:
             tool = self._tool(order)
             result, status = SingleJobExecutor()(
-                tool, _located(order.values), context, logging.getLogger("cwltool")
+                tool, _located(order.values, _formats(tool)), context, logging.getLogger("cwltool")
             )
         except (
             JavascriptException,
@@ -113,29 +115,49 @@ class CwltoolRunner:
         return self._tools[digest]
 
 
-def _located(values: Mapping[str, Any]) -> dict[str, Any]:
+def _formats(tool: Any) -> dict[str, str]:
+    """Return the format of each input that states one, the first of several.
+
+    The files of an archive tell product types and no formats; whether formats of linked steps fit was
+    checked when the production was submitted.
+    """
+    stated: dict[str, str] = {}
+    for parameter in tool.tool["inputs"]:
+        named = parameter.get("format") or []
+        formats = named if isinstance(named, list) else [named]
+        if formats and not any(mark in str(formats[0]) for mark in ("$(", "${")):
+            stated[str(parameter["id"]).rpartition("#")[2].rpartition("/")[2]] = str(formats[0])
+    return stated
+
+
+def _located(values: Mapping[str, Any], formats: Mapping[str, str]) -> dict[str, Any]:
     """Return an input object whose files are named by URL, as cwltool wants them."""
 
-    def one(value: Any) -> Any:
+    def one(value: Any, extra: Mapping[str, str]) -> Any:
         if isinstance(value, list):
-            return [one(item) for item in value]
+            return [one(item, extra) for item in value]
         if isinstance(value, Mapping) and value.get("class") == "File":
             path = Path(str(value["path"]))
-            return {"class": "File", "location": path.as_uri(), "basename": path.name}
+            return {"class": "File", "location": path.as_uri(), "basename": path.name, **extra}
         return value
 
-    return {name: one(value) for name, value in values.items()}
+    return {
+        name: one(value, {"format": formats[name]} if name in formats else {})
+        for name, value in values.items()
+    }
 
 
 def _exit_reason(status: str) -> ExitReason:
     return ExitReason.FINISHED if status == "success" else ExitReason.FAILED
 
 
-def _limit_detail(reason: ExitReason, order: ProcessOrder) -> str:
+def _verdict_detail(reason: ExitReason, order: ProcessOrder) -> str:
     if reason is ExitReason.MEMLIMIT:
         return f"its processes used more than {order.memory_bytes} bytes (resources.memory_bytes)"
     if reason is ExitReason.MAXJOBDURATION:
         return f"it ran longer than {order.wall_seconds:g} s (resources.wall_seconds)"
+    if reason is ExitReason.KILLED:
+        return "it was stopped: its work is not wanted any more"
     return ""
 
 

@@ -40,6 +40,13 @@ class MemoryEngine:
             self._jobs[job] = future = self._pool.submit(self._run, bundle)
         future.add_done_callback(lambda _: self._wake())
 
+    def withdraw(self, job: str) -> None:
+        """Drop a job that has not begun; one that runs goes on to its end."""
+        with self._lock:
+            future = self._jobs.get(job)
+        if future is not None:
+            future.cancel()
+
     def known(self) -> frozenset[str]:
         """Return the jobs that were submitted and whose end was not collected."""
         with self._lock:
@@ -73,7 +80,9 @@ class MemoryEngine:
 
 def _end(job: str, future: Future[object]) -> JobEnd:
     if future.cancelled():
-        return JobEnd(job=job, exit_reason=ExitReason.KILLED, detail="the engine was stopped")
+        return JobEnd(
+            job=job, exit_reason=ExitReason.KILLED, detail="it was withdrawn, or the engine stopped"
+        )
     error = future.exception()
     if error is None:
         return JobEnd(job=job, exit_reason=ExitReason.FINISHED)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from dpps.adapters.memory.work_unfinished import unfinished_work
-from dpps.domain.errors import Conflict, NotFound
+from dpps.adapters.memory.work_reader import MemoryWorkReader
+from dpps.domain.errors import Conflict
 from dpps.domain.work import (
     ExitReason,
     JobState,
@@ -23,9 +21,11 @@ from dpps.domain.work import (
 from dpps.workload.bundle import JobReport
 from dpps.workload.definition import ProductionDefinition
 from dpps.workload.records import (
+    LIVE_JOBS,
     PRODUCT_PROMISED,
+    UNDECIDED_TASKS,
+    UNFINISHED_TRANSFORMATIONS,
     AuditEntry,
-    Counts,
     Job,
     LineageEntry,
     NewTask,
@@ -34,29 +34,15 @@ from dpps.workload.records import (
     Task,
     TaskInputs,
     Transformation,
-    UnfinishedWork,
+    check_open,
     product_taken,
 )
 
 __all__ = ["MemoryWorkStore"]
 
 
-class MemoryWorkStore:
+class MemoryWorkStore(MemoryWorkReader):
     """Productions, transformations, tasks and jobs as dictionaries of records under one lock."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._productions: dict[str, Production] = {}
-        self._transformations: dict[str, Transformation] = {}
-        self._tasks: dict[str, Task] = {}
-        self._jobs: dict[str, Job] = {}
-        self._winners: dict[str, str] = {}
-        self._outbox: dict[str, tuple[datetime, OutboxEntry]] = {}
-        self._taken: dict[tuple[str, str], str] = {}
-        self._products: dict[str, LineageEntry] = {}
-        self._promised: dict[str, str] = {}
-        self._audit: list[AuditEntry] = []
-        self._listeners: list[Callable[[], None]] = []
 
     def create(
         self,
@@ -102,90 +88,11 @@ class MemoryWorkStore:
                 )
                 self.add_tasks(identifier, tasks.get(step.name, ()), at)
 
-    def productions(self) -> list[Production]:
-        """Return every production, the newest first."""
-        with self._lock:
-            return sorted(self._productions.values(), key=lambda known: known.created_at, reverse=True)
-
-    def production(self, name: str) -> Production:
-        """Return one production."""
-        return self._one("production", self._productions, name)
-
-    def transformations(self, production: str) -> list[Transformation]:
-        """Return the transformations of a production in the order of its file."""
-        with self._lock:
-            own = [known for known in self._transformations.values() if known.production == production]
-            return sorted(own, key=lambda known: known.position)
-
-    def transformation(self, transformation: str) -> Transformation:
-        """Return one transformation."""
-        return self._one("transformation", self._transformations, transformation)
-
-    def tasks(self, transformation: str, states: Sequence[TaskState] = ()) -> list[Task]:
-        """Return the tasks of a transformation by number; only those in the states, when given."""
-        with self._lock:
-            own = [known for known in self._tasks.values() if known.transformation == transformation]
-            return sorted(
-                (known for known in own if not states or known.state in states),
-                key=lambda known: known.number,
-            )
-
-    def task(self, task: str) -> Task:
-        """Return one task."""
-        return self._one("task", self._tasks, task)
-
-    def jobs(self, task: str) -> list[Job]:
-        """Return the jobs of a task by attempt."""
-        with self._lock:
-            own = [self._with_winner(known) for known in self._jobs.values() if known.task == task]
-            return sorted(own, key=lambda known: known.attempt)
-
-    def job(self, job: str) -> Job:
-        """Return one job."""
-        with self._lock:
-            return self._with_winner(self._one("job", self._jobs, job))
-
-    def unfinished(self, *, ready_limit: int) -> UnfinishedWork:
-        """Return what is not finished; of the ready tasks the ``ready_limit`` most urgent."""
-        with self._lock:
-            return unfinished_work(
-                productions=self._productions,
-                transformations=self._transformations,
-                tasks=self._tasks,
-                jobs=self._jobs,
-                products=self._products,
-                taken=self._taken,
-                ready_limit=ready_limit,
-            )
-
-    def counts(self) -> Counts:
-        """Return numbers for monitoring."""
-        with self._lock:
-            jobs = self._jobs.values()
-            return Counts(
-                productions=Counter(known.state.value for known in self._productions.values()),
-                tasks=Counter(known.state.value for known in self._tasks.values()),
-                jobs=Counter(known.state.value for known in jobs),
-                exit_reasons=Counter(known.exit_reason.value for known in jobs if known.exit_reason),
-                outbox=len(self._outbox),
-                outbox_oldest_at=min((created for created, _ in self._outbox.values()), default=None),
-            )
-
-    def audit(self, production: str) -> list[AuditEntry]:
-        """Return every state change in a production, the oldest first."""
-        with self._lock:
-            return [entry for entry in self._audit if entry.subject.split(".")[0] == production]
-
-    def lineage(self, production: str) -> list[LineageEntry]:
-        """Return the published products of a production, by name."""
-        with self._lock:
-            own = [entry for entry in self._products.values() if entry.task.split(".")[0] == production]
-            return sorted(own, key=lambda entry: entry.lfn)
-
     def add_tasks(self, transformation: str, tasks: Sequence[NewTask], at: datetime) -> list[str]:
         """Make tasks; one whose driving inputs were taken before is left out. Return the new ids."""
         made: list[str] = []
         with self._lock:
+            check_open(transformation, self.transformation(transformation).state)
             self._check_promises(transformation, tasks)
             number = max((known.number for known in self.tasks(transformation)), default=0)
             for new in tasks:
@@ -241,8 +148,27 @@ class MemoryWorkStore:
             known = self.task(task)
             self._check("task", task, known.state, state, reason, at)
             self._tasks[task] = replace(known, state=state, reason=reason)
-            if state is TaskState.FAILED:
+            if state in (TaskState.FAILED, TaskState.CANCELLED):
                 self._promised = {lfn: by for lfn, by in self._promised.items() if by != task}
+
+    def cancel(self, production: str, *, reason: str, at: datetime) -> bool:
+        """End a production early; return False, and change nothing, when it was cancelled before."""
+        with self._lock:
+            if self.production(production).state is ProductionState.CANCELLED:
+                return False
+            self.set_production(production, ProductionState.CANCELLED, reason=reason, at=at)
+            for step in self.transformations(production):
+                if step.state in UNFINISHED_TRANSFORMATIONS:
+                    self.set_transformation(step.id, TransformationState.CANCELLED, reason=reason, at=at)
+                for task in self.tasks(step.id, UNDECIDED_TASKS):
+                    self.set_task(task.id, TaskState.CANCELLED, reason=reason, at=at)
+                    self._end_jobs(task.id, reason, at)
+            return True
+
+    def _end_jobs(self, task: str, reason: str, at: datetime) -> None:
+        for job in self.jobs(task):
+            if job.state in LIVE_JOBS:
+                self.set_job(job.id, JobState.FAILED, at=at, exit_reason=ExitReason.KILLED, detail=reason)
 
     def start_attempt(self, task: str, at: datetime) -> Job:
         """Make the next job of a ready task, which is running from now on."""
@@ -311,17 +237,6 @@ class MemoryWorkStore:
             self._outbox[task.id] = (at, entry)
             return True
 
-    def outbox(self, due: datetime, *, limit: int) -> list[OutboxEntry]:
-        """Return winners to publish whose time has come, the oldest first."""
-        with self._lock:
-            waiting = sorted(self._outbox.values(), key=lambda pair: (pair[0], pair[1].task))
-            return [entry for _, entry in waiting if entry.next_try_at <= due][:limit]
-
-    def next_due(self) -> datetime | None:
-        """Return when the next outbox entry is due, or None when the outbox is empty."""
-        with self._lock:
-            return min((entry.next_try_at for _, entry in self._outbox.values()), default=None)
-
     def postpone(self, task: str, *, error: str, next_try_at: datetime) -> None:
         """Note that publishing failed for now."""
         with self._lock:
@@ -345,21 +260,6 @@ class MemoryWorkStore:
             self.set_task(task, TaskState.FAILED, reason=reason, at=at)
             self._outbox.pop(task, None)
 
-    def to_clean(self, *, limit: int) -> list[Job]:
-        """Return ended jobs whose temporary files are to be deleted."""
-        with self._lock:
-            return [self._with_winner(known) for known in self._jobs.values() if self._is_rubbish(known)][
-                :limit
-            ]
-
-    def _is_rubbish(self, job: Job) -> bool:
-        finished = is_final(self._tasks[job.task].state)
-        won = self._winners.get(job.task) == job.id
-        ended = job.state in (JobState.FAILED, JobState.SUCCEEDED) or (
-            job.state is JobState.LOST and finished
-        )
-        return not job.cleaned and ended and (finished or not won)
-
     def cleaned(self, job: str) -> None:
         """Note that a job's temporary files are gone."""
         with self._lock:
@@ -369,15 +269,6 @@ class MemoryWorkStore:
         """Call ``wake`` soon after anyone changes the store; return the function that ends this."""
         self._listeners.append(wake)
         return lambda: self._listeners.remove(wake)
-
-    def _with_winner(self, job: Job) -> Job:
-        return replace(job, won=self._winners.get(job.task) == job.id)
-
-    def _one[Record](self, kind: str, records: Mapping[str, Record], name: str) -> Record:
-        with self._lock:
-            if name in records:
-                return records[name]
-        raise NotFound(f"there is no {kind} {name!r}", next_step="run: dpps production list", name=name)
 
     def _check(
         self, kind: str, subject: str, before: WorkState, after: WorkState, reason: str, at: datetime

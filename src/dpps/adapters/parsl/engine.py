@@ -75,6 +75,21 @@ class ParslEngine:
             self._log.info("parsl executor started", seconds=seconds, workers=self._workers)
         return self._executor
 
+    def withdraw(self, job: str) -> None:
+        """Ask that a job end soon, or not begin: nobody wants its work any more."""
+        with self._lock:
+            if job not in self._jobs or self._executor is None:
+                return
+            try:
+                self._executor.withdraw(job)
+            except OSError as refused:
+                raise Unavailable(
+                    f"the worker of job {job} cannot be told to end it: {refused}",
+                    code="engine-unavailable",
+                    next_step=f"let the workload service write in {self._folder}",
+                    job=job,
+                ) from refused
+
     def known(self) -> frozenset[str]:
         """Return the jobs that were submitted and whose end was not collected."""
         with self._lock:
@@ -87,6 +102,8 @@ class ParslEngine:
             over = {job: future for job, future in self._jobs.items() if future.done()}
             for job in over:
                 del self._jobs[job]
+                if self._executor is not None:
+                    self._executor.forget(job)
             if over:
                 self._last_used = time.monotonic()
         return [_end(job, future) for job, future in over.items()]

@@ -16,6 +16,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from dpps.workload.stopping import SANDBOXES, stop_file
+
 __all__ = ["LocalExecutor"]
 
 _LOOPBACK = "127.0.0.1"
@@ -111,6 +113,14 @@ class LocalExecutor:
         self._htex.scale_out_facade(1)
         return True
 
+    def withdraw(self, job: str) -> None:
+        """Have a job ended by its worker; one that waits is told by the workload system when it starts."""
+        stop_file(self._sandboxes, job).touch()
+
+    def forget(self, job: str) -> None:
+        """Remove what `withdraw` has placed: the job is over."""
+        stop_file(self._sandboxes, job).unlink(missing_ok=True)
+
     def stop(self) -> None:
         """End workers and interchange, and remove the sandboxes."""
         alive = [block for block, state in self._htex.status().items() if not state.terminal]
@@ -153,7 +163,7 @@ def _worker_init(sandboxes: Path, scratch: Path) -> str:
         "unset DPPS_STATE DPPS_PRINCIPAL RUCIO_CONFIG RUCIO_HOME",
         f"export PATH={shlex.quote(str(programs))}:$PATH",
         f"export TMPDIR={shlex.quote(str(scratch))}",
-        f"export DPPS_SANDBOXES={shlex.quote(str(sandboxes))}",
+        f"export {SANDBOXES}={shlex.quote(str(sandboxes))}",
         f"cd {shlex.quote(str(sandboxes))}",
     ]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from dpps.adapters.sql import work_tables as tables
+from dpps.adapters.sql.work_cancelling import cancel_production
 from dpps.adapters.sql.work_store_changing import change, locked, note
 from dpps.adapters.sql.work_store_listening import listen
 from dpps.adapters.sql.work_store_reader import SqlWorkReader, one, select_jobs
@@ -31,6 +32,7 @@ from dpps.workload.records import (
     LineageEntry,
     NewTask,
     TaskInputs,
+    check_open,
     product_taken,
 )
 
@@ -99,6 +101,7 @@ class SqlWorkStore(SqlWorkReader):
         connection: Connection, transformation: str, new_tasks: Sequence[NewTask], at: datetime
     ) -> list[str]:
         step = locked(connection, "transformation", transformation)
+        check_open(transformation, TransformationState(step.state))
         priority = connection.scalar(
             select(tables.production.c.priority).where(tables.production.c.id == step.production)
         )
@@ -168,8 +171,13 @@ class SqlWorkStore(SqlWorkReader):
         """Change the state of a task."""
         with self.transaction() as connection:
             change(connection, "task", task, state, reason=reason, at=at)
-            if state is TaskState.FAILED:
+            if state in (TaskState.FAILED, TaskState.CANCELLED):
                 _withdraw_promises(connection, task)
+
+    def cancel(self, production: str, *, reason: str, at: datetime) -> bool:
+        """End a production early; return False, and change nothing, when it was cancelled before."""
+        with self.transaction() as connection:
+            return cancel_production(connection, production, reason=reason, at=at)
 
     def start_attempt(self, task: str, at: datetime) -> Job:
         """Make the next job of a ready task, which is running from now on."""

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Row,
+    Table,
+    Text,
+    any_,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 
 from dpps.adapters.sql import work_tables as tables
 from dpps.domain.errors import NotFound
@@ -18,7 +31,7 @@ from dpps.domain.work import (
     check_transition,
 )
 
-__all__ = ["CHANNEL", "change", "locked", "note", "notify"]
+__all__ = ["CHANNEL", "change", "change_all", "locked", "note", "notify"]
 
 CHANNEL = "workload"
 
@@ -58,33 +71,58 @@ def change(
     **values: Any,
 ) -> None:
     """Change a state, with further columns, if the transition table allows it."""
+    change_all(connection, kind, [locked(connection, kind, subject)], new, reason=reason, at=at, **values)
+
+
+def change_all(
+    connection: Connection,
+    kind: str,
+    rows: Sequence[Row[Any]],
+    new: WorkState,
+    *,
+    reason: str,
+    at: datetime,
+    **values: Any,
+) -> None:
+    """Change the states of locked rows, with further columns, if the transition table allows all of it."""
     table, states = _KINDS[kind]
-    row = locked(connection, kind, subject)
-    before = states(row.state)
-    check_transition(f"{kind} {subject}", before, new)
+    for row in rows:
+        check_transition(f"{kind} {row.id}", states(row.state), new)
+    if not rows:
+        return
     if kind in ("production", "transformation", "task"):
         values["reason"] = reason
-    connection.execute(update(table).where(table.c.id == subject).values(state=new.value, **values))
-    note(connection, kind, subject, before=before.value, after=new.value, reason=reason, at=at)
+    ids = literal([row.id for row in rows], ARRAY(Text))
+    connection.execute(update(table).where(table.c.id == any_(ids)).values(state=new.value, **values))
+    changes = [
+        _audit_row(kind, row.id, before=row.state, after=new.value, reason=reason, at=at) for row in rows
+    ]
+    connection.execute(insert(tables.audit), changes)
+    notify(connection)
 
 
 def note(
     connection: Connection, kind: str, subject: str, *, before: str, after: str, reason: str, at: datetime
 ) -> None:
     """Write an audit row and tell those who listen."""
-    connection.execute(
-        insert(tables.audit).values(
-            # Every id begins with the production's name, which holds no dot.
-            production=subject.split(".")[0],
-            kind=kind,
-            subject=subject,
-            before=before,
-            after=after,
-            reason=reason,
-            at=at,
-        )
-    )
+    row = _audit_row(kind, subject, before=before, after=after, reason=reason, at=at)
+    connection.execute(insert(tables.audit).values(**row))
     notify(connection)
+
+
+def _audit_row(
+    kind: str, subject: str, *, before: str, after: str, reason: str, at: datetime
+) -> dict[str, object]:
+    return {
+        # Every id begins with the production's name, which holds no dot.
+        "production": subject.split(".")[0],
+        "kind": kind,
+        "subject": subject,
+        "before": before,
+        "after": after,
+        "reason": reason,
+        "at": at,
+    }
 
 
 def notify(connection: Connection) -> None:

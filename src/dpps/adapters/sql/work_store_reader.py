@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from dpps.adapters.sql.work_store_rows import (
     read_unfinished,
 )
 from dpps.domain.errors import NotFound
-from dpps.domain.work import JobState, TaskState
+from dpps.domain.work import JobState, TaskState, is_final
 from dpps.workload.records import (
     AuditEntry,
     Counts,
@@ -36,7 +36,7 @@ from dpps.workload.records import (
 
 __all__ = ["SqlWorkReader", "one", "select_jobs"]
 
-_FINAL_TASKS = [TaskState.DONE.value, TaskState.FAILED.value]
+_FINAL_TASKS = [state.value for state in TaskState if is_final(state)]
 
 
 class SqlWorkReader:
@@ -116,6 +116,19 @@ class SqlWorkReader:
         """Return one job."""
         with self.transaction() as connection:
             return as_job(one(connection, select_jobs(), "job", job))
+
+    def cancelled_jobs(self, among: Collection[str]) -> frozenset[str]:
+        """Return those of some jobs whose tasks were cancelled."""
+        if not among:
+            return frozenset()
+        job, task = tables.job.c, tables.task.c
+        query = (
+            select(job.id)
+            .join(tables.task, task.id == job.task)
+            .where(job.id.in_(among), task.state == TaskState.CANCELLED.value)
+        )
+        with self.transaction() as connection:
+            return frozenset(connection.scalars(query))
 
     def unfinished(self, *, ready_limit: int) -> UnfinishedWork:
         """Return what is not finished; of the ready tasks the ``ready_limit`` most urgent."""

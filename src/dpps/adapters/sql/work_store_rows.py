@@ -19,6 +19,7 @@ from dpps.domain.work import (
 from dpps.workload.bundle import JobReport
 from dpps.workload.definition import TransformationDefinition
 from dpps.workload.records import (
+    UNFINISHED_TRANSFORMATIONS,
     Counts,
     Job,
     LineageEntry,
@@ -42,10 +43,7 @@ __all__ = [
     "read_unfinished",
 ]
 
-_FINISHED = [
-    state.value
-    for state in (TransformationState.DONE, TransformationState.PARTIAL, TransformationState.FAILED)
-]
+_UNFINISHED = [state.value for state in UNFINISHED_TRANSFORMATIONS]
 
 
 def as_production(row: Row[Any]) -> Production:
@@ -123,7 +121,7 @@ def read_unfinished(connection: Connection, *, ready_limit: int) -> UnfinishedWo
     for row in rows:
         state = states[row.id] = TransformationState(row.state)
         productions[row.production] = (*productions.get(row.production, ()), state)
-    open_rows = [row for row in rows if row.state not in _FINISHED]
+    open_rows = [row for row in rows if row.state in _UNFINISHED]
     counts = _task_counts(connection, [row.id for row in open_rows])
     return UnfinishedWork(
         productions=productions,

@@ -35,6 +35,7 @@ from dpps.workload.progress import (
 )
 from dpps.workload.reporting import finish_job
 from dpps.workload.starting import begin_job
+from dpps.workload.steering import Cancellation, cancel_production
 from dpps.workload.submission import submit_production
 
 __all__ = ["build_application"]
@@ -185,6 +186,11 @@ def _add_productions(
     def status(name: str, principal: Annotated[Principal, Depends(caller)]) -> ProductionStatus:
         """Say how far a production is."""
         return production_status(principal, context.store, name)
+
+    @application.post("/productions/{name}/cancel")
+    def cancel(name: str, principal: Annotated[Principal, Depends(caller)]) -> Cancellation:
+        """End a production early; repeating the call changes nothing."""
+        return cancel_production(principal, context.store, name, now=context.clock())
 
     @application.post("/productions", status_code=HTTPStatus.CREATED)
     def submit(message: Submission, principal: Annotated[Principal, Depends(caller)]) -> dict[str, Any]:
