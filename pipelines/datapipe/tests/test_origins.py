@@ -68,7 +68,7 @@ def test_files_that_belong_together_pass(
     synthetic: Synthetic, observed: Observed, response: ResponseFile
 ) -> None:
     (words,) = check_agreement(observed, synthetic.selection, [response])
-    assert words == "irf.fits.gz does not say of what models it is: not checked"
+    assert words == "irf.fits.gz does not name its models: not checked"
     named = replace(observed, file=replace(observed.file, models={**MODELS, "geometry/disp": 64 * "d"}))
     assert check_agreement(named, synthetic.selection, [with_models(response, MODELS)]) == []
     assert origins_of_events(named, synthetic.selection).models == MODELS
@@ -97,11 +97,11 @@ def test_another_selection_is_refused(
     assert "give it with --cuts" in capsys.readouterr().err
     assert not output.exists()
     assert step("make-dl3", *words, "--cuts", str(synthetic.selection)) == 0
-    assert "WARNING: irf.fits.gz does not say of what models it is" in capsys.readouterr().err
+    assert "WARNING: irf.fits.gz does not name its models" in capsys.readouterr().err
     header = fits.getheader(output, "EVENTS")
     assert header["CUTSHA"] == selection_checksum(synthetic.selection)
     assert header["RECGAMMA"] == "ExtraTreesClassifier"
-    assert "does not say of what models" in str(header["HISTORY"])
+    assert "does not name its models" in str(header["HISTORY"])
     assert fits.getheader(output, "EFFECTIVE AREA")["CUTSHA"] == header["CUTSHA"]
 
 

@@ -86,7 +86,7 @@ def check_agreement(
         _check_models(observed, origins, response)
         missing = ", ".join(_not_said(response.origins))
         if missing:
-            unknown.append(f"{response.path.name} does not say of what {missing} it is: not checked")
+            unknown.append(f"{response.path.name} does not name its {missing}: not checked")
     return unknown
 
 
