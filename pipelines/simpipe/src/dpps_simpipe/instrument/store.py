@@ -223,7 +223,8 @@ def model_folder(model: str | Path = "") -> Path:
         raise NotFound(
             f"there is no instrument model {name}",
             code="simpipe.model-unknown",
-            next_step=f"Give a folder with model.yaml, or a version of the package: {', '.join(versions)}.",
+            next_step="Give a folder with model.yaml (dpps-simpipe model import makes one), or a version of "
+            f"the package: {', '.join(versions)}.",
             model=name,
         )
     return folder
