@@ -172,6 +172,18 @@ def test_sum_trigger_fires_when_a_group_is_bright_enough() -> None:
     assert sum_trigger(trace, camera.group_start, camera.group_pixels, 42.1) == -1
 
 
+@pytest.mark.parametrize("name", ["LST", "MST-FlashCam"])
+def test_sum_trigger_agrees_with_plain_sums(name: str) -> None:
+    camera = prepare_camera(KINDS[name])
+    trace = _random().normal(size=(camera.n_pixels, 30)).astype(np.float32)
+    groups = np.split(camera.group_pixels, camera.group_start[1:-1])
+    largest = np.array([trace[group].sum(axis=0, dtype=float) for group in groups]).max(axis=0)
+    for threshold in np.quantile(largest, [0.1, 0.5, 0.9]):
+        found = sum_trigger(trace, camera.group_start, camera.group_pixels, float(threshold))
+        assert found == int(np.argmax(largest > threshold))
+    assert sum_trigger(trace, camera.group_start, camera.group_pixels, float(largest.max()) + 0.1) == -1
+
+
 def test_majority_trigger_needs_three_pixels_together() -> None:
     camera = prepare_camera(KINDS["MST-NectarCam"])
     trace = _quiet(camera, 20)

@@ -13,7 +13,7 @@ from dpps_simpipe import resuming
 from dpps_simpipe.command import main
 from dpps_simpipe.instrument import load_model
 from dpps_simpipe.simulation.description import Run, is_run_description, load_run
-from dpps_simpipe.simulation.events import Simulator
+from dpps_simpipe.simulation.events import Simulator, tenth_percentile
 from dpps_simpipe.simulation.kinematics import draw_kinematics, random_of_shower
 from dpps_simpipe.simulation.production import produce
 from dpps_simpipe.source import ShowerSimulationSource
@@ -149,6 +149,20 @@ def test_a_shower_is_the_same_whatever_was_simulated_before(simulator: Simulator
     for one, other in zip(alone, later, strict=True):
         for left, right in zip(one.telescopes, other.telescopes, strict=True):
             assert np.array_equal(left.waveform, right.waveform)
+
+
+@pytest.mark.parametrize("count", [1, 2, 11, 12, 137])
+def test_start_of_the_traces_is_the_tenth_percentile(count: int) -> None:
+    times = np.random.default_rng(count).normal(size=count)
+    assert tenth_percentile(times) == np.percentile(times, 10)
+
+
+def test_photons_of_a_telescope_lie_together(simulator: Simulator) -> None:
+    thrown = simulator.throw(0, random_of_shower(simulator.run, 0))
+    assert np.all(np.diff(thrown.shower.target) >= 0)
+    parts = simulator.photons(thrown, 0)
+    assert [len(part) for part in parts] == list(np.bincount(thrown.shower.target, minlength=len(parts)))
+    assert np.array_equal(np.concatenate(parts), thrown.shower.photons)
 
 
 def test_reused_showers_have_different_cores() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from dpps_simpipe.camera.tables import Pulses
+from dpps_simpipe.camera.trigger import exceeds
 from dpps_simpipe.compiled import FloatArray, IntArray, compiled
 from dpps_simpipe.instrument import TelescopeType
 
@@ -200,25 +201,48 @@ def read_out(
         Wave forms in photoelectrons per sample, shape (n_pixels, n_samples), and gain channel of each pixel.
     """
     n_pixels = trace.shape[0]
-    waveform = np.zeros((n_pixels, n_samples), dtype=np.float32)
+    waveform = np.empty((n_pixels, n_samples), dtype=np.float32)
     channel = np.zeros(n_pixels, dtype=np.int8)
-    low = pulses.shape.shape[0] - 1
-    window_start = start + first * pulses.sample
-    for row in range(n_pixels):
-        if low > 0 and trace[row, first : first + n_samples].max() > electronics.limit[0]:
-            channel[row] = 1
+    if pulses.shape.shape[0] > 1:
+        for row in range(n_pixels):
+            channel[row] = exceeds(trace[row, first : first + n_samples], electronics.limit[0])
+    low = _low_gain(channel, n_samples, pixel, time, charge, start + first * pulses.sample, pulses)
+    bright = 0
     for row in range(n_pixels):
         gain = int(channel[row])
-        signal = trace[row, first : first + n_samples].copy()
+        signal = trace[row, first : first + n_samples]
         if gain == 1:
-            signal[:] = 0.0
-            for one in range(len(pixel)):
-                if pixel[one] == row:
-                    _add_pulse(signal, time[one] - window_start, charge[one], pulses, 1)
+            signal = low[bright]
+            bright += 1
             for sample in range(n_samples):
                 signal[sample] += electronics.noise[1] * random.standard_normal()
-        unit, limit = electronics.least_count[gain], electronics.limit[gain]
+        unit, limit, area = electronics.least_count[gain], electronics.limit[gain], pulses.area[gain]
         for sample in range(n_samples):
-            counts = math.floor(min(signal[sample], limit) / unit + 0.5)
-            waveform[row, sample] = counts * unit / pulses.area[gain]
+            counts = np.floor(min(signal[sample], limit) / unit + 0.5)
+            waveform[row, sample] = counts * unit / area
     return waveform, channel
+
+
+@compiled
+def _low_gain(
+    channel: IntArray,
+    n_samples: int,
+    pixel: IntArray,
+    time: FloatArray,
+    charge: FloatArray,
+    start: float,
+    pulses: Pulses,
+) -> FloatArray:
+    """Give the low-gain signals, without noise, of the pixels with that gain, in their order."""
+    place = np.full(len(channel), -1)
+    number = 0
+    for row in range(len(channel)):
+        if channel[row] == 1:
+            place[row] = number
+            number += 1
+    signal = np.zeros((number, n_samples), dtype=np.float32)
+    if number > 0:
+        for one in range(len(pixel)):
+            if place[pixel[one]] >= 0:
+                _add_pulse(signal[place[pixel[one]]], time[one] - start, charge[one], pulses, 1)
+    return signal

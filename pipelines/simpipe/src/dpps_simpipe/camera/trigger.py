@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from dpps_simpipe.compiled import FloatArray, IntArray, compiled
 from dpps_simpipe.instrument import Array
 
-__all__ = ["array_trigger", "majority_trigger", "may_trigger", "sum_trigger"]
+__all__ = ["array_trigger", "exceeds", "majority_trigger", "may_trigger", "sum_trigger"]
 
 
 @compiled
@@ -37,6 +39,19 @@ def may_trigger(image: IntArray, group_start: IntArray, group_pixels: IntArray, 
 
 
 @compiled
+def exceeds(signal: FloatArray, limit: float) -> bool:
+    """Tell whether some sample of a signal is above a limit.
+
+    All samples are counted: the processor looks at several at a time, where leaving at the first would
+    make it look at them one by one.
+    """
+    above = 0
+    for sample in range(len(signal)):
+        above += signal[sample] > limit
+    return above > 0
+
+
+@compiled
 def sum_trigger(trace: FloatArray, group_start: IntArray, group_pixels: IntArray, threshold: float) -> int:
     """Find the first sample at which the sum of a pixel group exceeds the threshold.
 
@@ -56,12 +71,15 @@ def sum_trigger(trace: FloatArray, group_start: IntArray, group_pixels: IntArray
     """
     n_samples = trace.shape[1]
     best = n_samples
+    total = np.empty(n_samples)
     for group in range(len(group_start) - 1):
+        total[:best] = 0.0
+        for place in range(group_start[group], group_start[group + 1]):
+            row = trace[group_pixels[place]]
+            for sample in range(best):
+                total[sample] += row[sample]
         for sample in range(best):
-            total = 0.0
-            for place in range(group_start[group], group_start[group + 1]):
-                total += trace[group_pixels[place], sample]
-            if total > threshold:
+            if total[sample] > threshold:
                 best = sample
                 break
     return best if best < n_samples else -1
@@ -90,6 +108,8 @@ def majority_trigger(
     n_samples = trace.shape[1]
     best = n_samples
     for pixel in range(len(group_start) - 1):
+        if not exceeds(trace[pixel, :best], threshold):
+            continue
         for sample in range(best):
             if trace[pixel, sample] <= threshold:
                 continue

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from dpps.domain.errors import InvalidInput
-from dpps_simpipe.compiled import FloatArray, IntArray, compiled
+from dpps_simpipe.compiled import FloatArray, IntArray, borrowed, compiled
 from dpps_simpipe.showers.constants import ELECTRON_MASS, MUON_MASS, PROTON_MASS, SPEED_OF_LIGHT
 from dpps_simpipe.showers.electrons import convert_photon, follow_electron, follow_photon
 from dpps_simpipe.showers.emission import PHOTON_COLUMNS, PROFILE_BIN, Hits
@@ -75,7 +75,8 @@ class Shower:
     ----------
     photons : array
         Photoelectrons, columns `PHOTON_COLUMNS`, times relative to the shower front: the time at which a
-        plane that moves with the primary at the speed of light reaches the core. Shape (n, 8).
+        plane that moves with the primary at the speed of light reaches the core. Sorted by sphere; those of
+        a sphere in the order in which they were made. Shape (n, 8).
     target : array
         Index of the sphere of each. Shape (n,).
     light : array
@@ -128,19 +129,21 @@ def _interact_at_once(world: World, stack: Stack, random: Generator) -> None:
 @compiled
 def _run(world: World, stack: Stack, hits: Hits, random: Generator) -> float:
     """Follow everything on the stack; give z of the first interaction."""
+    # The caller keeps everything until the shower is done.
+    air_and_more, waiting, found, source = borrowed(world), borrowed(stack), borrowed(hits), borrowed(random)
     first = math.nan
     while stack.depth[0] > 0:
         if stack.depth[0] > len(stack.rows):
             return math.nan
-        particle = pop(stack)
+        particle = pop(waiting)
         before = stack.depth[0]
         kind = int(particle[0])
         if kind == PHOTON:
-            follow_photon(particle, world, stack, random)
+            follow_photon(particle, air_and_more, waiting, source)
         elif kind <= POSITRON:
-            follow_electron(particle, world, stack, hits, random)
+            follow_electron(particle, air_and_more, waiting, found, source)
         else:
-            follow_heavy(particle, world, stack, hits, random)
+            follow_heavy(particle, air_and_more, waiting, found, source)
         if math.isnan(first) and before < stack.depth[0] <= len(stack.rows):
             first = stack.rows[before, 4]
     return first
@@ -211,10 +214,11 @@ def simulate_shower(
             break
         buffers.grow(made * 5 // 4)
         random.bit_generator.state = state
+    order = np.argsort(buffers.target[:made], kind="stable")
     profile = hits.profile / PROFILE_BIN * -direction[2]
     return Shower(
-        photons=buffers.photons[:made].copy(),
-        target=buffers.target[:made].copy(),
+        photons=buffers.photons[order],
+        target=buffers.target[order],
         light=hits.light,
         first_interaction=(
             first if first_interaction is None else first_interaction - world.targets.observation_level

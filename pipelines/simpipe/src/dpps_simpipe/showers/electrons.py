@@ -4,7 +4,7 @@ import math
 
 from numpy.random import Generator
 
-from dpps_simpipe.compiled import compiled
+from dpps_simpipe.compiled import compiled, embedded
 from dpps_simpipe.showers.constants import ELECTRON_MASS, RADIATION_LENGTH, SPEED_OF_LIGHT
 from dpps_simpipe.showers.emission import Hits, emit, record_depth
 from dpps_simpipe.showers.geometry import altitude_of, azimuth, bent, interpolated, turned
@@ -33,7 +33,7 @@ LONGEST_STEP = 150.0
 UNSEEN_DEPTH = 0.08 * RADIATION_LENGTH
 
 
-@compiled
+@embedded
 def add_electromagnetic(particle: Particle, world: World, stack: Stack, random: Generator) -> None:
     """Put an electron or photon on the stack unless it is useless or loses in the roulette.
 
@@ -92,7 +92,7 @@ def convert_photon(particle: Particle, world: World, stack: Stack, random: Gener
     add_electromagnetic((ELECTRON, recoil, x, y, z, vx, vy, vz, time, weight), world, stack, random)
 
 
-@compiled
+@embedded
 def follow_electron(particle: Particle, world: World, stack: Stack, hits: Hits, random: Generator) -> None:
     """Follow an electron or positron step by step until it is useless; photons go on the stack."""
     kind, energy, x, y, z, ux, uy, uz, time, weight = particle

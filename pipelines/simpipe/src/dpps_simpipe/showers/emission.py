@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from dpps_simpipe.atmosphere.profile import Air
-from dpps_simpipe.compiled import FloatArray, IntArray, compiled
+from dpps_simpipe.compiled import FloatArray, IntArray, compiled, embedded
 from dpps_simpipe.showers.constants import ALPHA, SPEED_OF_LIGHT
 from dpps_simpipe.showers.geometry import interpolated
 
@@ -149,7 +149,7 @@ def _misses_all(
     return outer <= 0.0 or across_squared > outer * outer
 
 
-@compiled
+@embedded
 def emit(
     place: tuple[float, float, float],
     direction: tuple[float, float, float],

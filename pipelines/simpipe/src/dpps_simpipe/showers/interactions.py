@@ -4,7 +4,7 @@ import math
 
 from numpy.random import Generator
 
-from dpps_simpipe.compiled import compiled
+from dpps_simpipe.compiled import compiled, embedded
 from dpps_simpipe.showers.constants import ELECTRON_MASS
 from dpps_simpipe.showers.geometry import azimuth, nudged, turned
 
@@ -89,7 +89,7 @@ def compton_fraction(photon: float, random: Generator) -> float:
             return fraction
 
 
-@compiled
+@embedded
 def scattered(
     direction: tuple[float, float, float], momentum_beta: float, depth: float, random: Generator
 ) -> tuple[float, float, float]:

@@ -20,7 +20,7 @@ from dpps_simpipe.simulation.description import Run
 from dpps_simpipe.simulation.kinematics import Kinematics, draw_kinematics, random_of_shower
 from dpps_simpipe.simulation.light import LightYields, make_targets
 
-__all__ = ["ArrayEvent", "Simulator", "TelescopeEvent", "ThrownShower"]
+__all__ = ["ArrayEvent", "Simulator", "TelescopeEvent", "ThrownShower", "tenth_percentile"]
 
 #: Showers of more energy (TeV) are thinned: their particles below the roulette energy carry a weight.
 UNTHINNED_TEV = 1.0
@@ -111,6 +111,28 @@ class _Image:
     pixel: IntArray
     time: FloatArray
     counts: IntArray
+
+
+def tenth_percentile(time: FloatArray) -> float:
+    """Give the tenth percentile as `numpy.percentile` does, in a tenth of the time.
+
+    Parameters
+    ----------
+    time : array
+        Times. Shape (n,), n > 0.
+
+    Returns
+    -------
+    float
+        Percentile, interpolated linearly.
+    """
+    place = 0.1 * (len(time) - 1)
+    low = int(place)
+    high = min(low + 1, len(time) - 1)
+    part = place - low
+    ordered = np.partition(time, (low, high))
+    before, after = float(ordered[low]), float(ordered[high])
+    return after - (after - before) * (1 - part) if part >= 0.5 else before + (after - before) * part
 
 
 class Simulator:
@@ -226,7 +248,7 @@ class Simulator:
             yield thrown, [event for event in found if event is not None]
 
     def photons(self, thrown: ThrownShower, core: int) -> list[FloatArray]:
-        """Sort photoelectrons by telescope.
+        """Divide photoelectrons by telescope.
 
         Parameters
         ----------
@@ -241,10 +263,9 @@ class Simulator:
             For each telescope of the array its photons, columns `dpps_simpipe.showers.PHOTON_COLUMNS`.
         """
         count = len(self.array.telescopes)
-        target = thrown.shower.target
-        order = np.argsort(target, kind="stable")
-        borders = np.searchsorted(target[order], np.arange(core * count, core * count + count + 1))
-        return [thrown.shower.photons[order[borders[i] : borders[i + 1]]] for i in range(count)]
+        shower = thrown.shower
+        borders = np.searchsorted(shower.target, np.arange(core * count, core * count + count + 1))
+        return [shower.photons[borders[i] : borders[i + 1]] for i in range(count)]
 
     def observe(self, thrown: ThrownShower, core: int, random: Generator) -> ArrayEvent | None:
         """Let the telescopes see a shower at one of its cores.
@@ -323,7 +344,7 @@ class Simulator:
         pixel, time = image.pixel, image.time
         electronics = electronics_of(kind)
         sample = camera.pulses.sample
-        start = float(np.percentile(time, 10)) - kind.readout_before_trigger_ns - SEARCH_TIME
+        start = tenth_percentile(time) - kind.readout_before_trigger_ns - SEARCH_TIME
         n_trace = camera.n_samples + math.ceil(2 * SEARCH_TIME / sample)
         trace, charge = analogue_trace(
             pixel, time, start, camera.n_pixels, n_trace, camera.pulses, electronics.charge_sigma,
