@@ -22,7 +22,8 @@ from dpps_simpipe.performance.events import Events, Thrown
 from dpps_simpipe.performance.report import read_reference
 from dpps_simpipe.performance.steps import FailedStep, Steps
 
-from dpps.domain.errors import Conflict, DamagedFile, InvalidInput
+from dpps.domain.errors import DamagedFile, InvalidInput
+from dpps.domain.steps import ConfigurationError
 
 ROOT = Path(__file__).parents[4]
 CONFIGURATIONS = ROOT / "workflows" / "configurations"
@@ -147,7 +148,7 @@ def test_the_whole_campaign_in_a_reduced_case(
         return (106, "again refused") if words[0] == "compute-irf" else (1, "nothing is made twice")
 
     assert main(words, run=fails) == 0
-    assert main([*words, "--seed", "4"], run=fails) == Conflict.exit_code
+    assert main([*words, "--seed", "4"], run=fails) == ConfigurationError.exit_code
 
 
 def test_the_effective_area_is_the_part_of_the_thrown_showers() -> None:

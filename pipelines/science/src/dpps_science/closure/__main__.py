@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from dpps.domain.errors import DppsError
-from dpps.domain.steps import ConfigurationError, StepParser, step_exit_code
+from dpps.domain.steps import ConfigurationError, StepParser, run_step
 from dpps_science.closure.chain import Chain
 from dpps_science.closure.results import draw_pulls, pull_table, summarise, write_table
 from dpps_science.closure.steps import Commands
@@ -86,12 +85,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the nights of a command line; return an exit code of the interface."""
-    try:
-        _run(_parser().parse_args(arguments))
-    except DppsError as error:
-        sys.stderr.write(f"ERROR: closure: {error}\n")
-        return step_exit_code(error)
-    return 0
+    return run_step("closure", lambda: _run(_parser().parse_args(arguments)))
 
 
 if __name__ == "__main__":

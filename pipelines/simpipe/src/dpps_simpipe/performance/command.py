@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dpps.domain.errors import DppsError
+from dpps.domain.steps import StepParser, run_step
 from dpps_simpipe.performance.campaign import Campaign
 from dpps_simpipe.performance.steps import Runner, Steps, run_command
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["main", "measure"]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> StepParser:
+    parser = StepParser(
         prog="python -m dpps_simpipe.performance",
         description=(
             "Simulate gammas, protons and electrons, run DataPipe from their events to the instrument "
@@ -162,26 +162,26 @@ def main(arguments: Sequence[str] | None = None, run: Runner = run_command) -> i
     int
         0, or the exit code of the error that is printed on standard error.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        campaign = Campaign(
-            seed=options.seed,
-            batches=options.batches,
-            part=options.part,
-            energy_min_tev=options.energy_min,
-            energy_max_tev=options.energy_max,
-            core_radius_m=options.core_radius,
-        )
-        steps = Steps(configurations=options.configurations.resolve(), run=run, tell=_tell)
-        summary = measure(campaign, options.work, options.output, options.reference, steps)
-    except DppsError as error:
-        if options.json:
-            sys.stdout.write(json.dumps(error.as_dict(), indent=2) + "\n")
-        sys.stderr.write(f"error: {error.message}\nnext step: {error.next_step}\n")
-        return error.exit_code
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    return run_step(
+        "performance", lambda: _measure(_parser().parse_args(words), run), as_json="--json" in words
+    )
+
+
+def _measure(options: argparse.Namespace, run: Runner) -> None:
+    """Run the campaign of a command line and print what it gives."""
+    campaign = Campaign(
+        seed=options.seed,
+        batches=options.batches,
+        part=options.part,
+        energy_min_tev=options.energy_min,
+        energy_max_tev=options.energy_max,
+        core_radius_m=options.core_radius,
+    )
+    steps = Steps(configurations=options.configurations.resolve(), run=run, tell=_tell)
+    summary = measure(campaign, options.work, options.output, options.reference, steps)
     if options.json:
         sys.stdout.write(json.dumps(summary, indent=2) + "\n")
     else:
         sys.stdout.write((options.output / "performance.txt").read_text(encoding="utf-8"))
         sys.stdout.write(f"response: {summary['response']} {summary['refusal']}\n")
-    return 0
