@@ -58,8 +58,10 @@ def test_three_observations_of_four_telescopes_of_three_types(
     )
     event = [one["lfn"] for one in dpps("data", "find", "", "--under", f"{folder}/**/event/**/TEL00[12]*")]
     assert len(event) == 6
-    page = found(these, "--limit", "20")
-    assert [*page, *found(these, "--limit", "20", "--after", page[-1])] == found(these)
+    pages = [dpps("data", "find", these, "--under", folder, "--limit", "20")]
+    pages.append(dpps("data", "find", these, "--under", folder, "--limit", "20", "--after", pages[0]["next"]))
+    assert [page["more"] for page in pages] == [True, False]
+    assert [one["lfn"] for page in pages for one in page["files"]] == found(these)
 
     output = tmp_path / "out"
     selection = ("--query", f"{these} and instance__ae_id = 2", "--under", folder, "--keep-paths")

@@ -16,7 +16,7 @@ from typing import Any
 
 from dpps.data.fixity import local_error
 from dpps.data.handover import INVALID_RAW_LEVEL, QUARANTINE_FOLDER, RAW_LEVEL, trigger_of
-from dpps.domain.errors import NotFound
+from dpps.domain.errors import InvalidInput, NotFound
 from dpps.domain.principals import Action, Principal, authorize
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "is_same",
     "list_quarantined",
     "places_in_quarantine",
+    "quarantine_root",
     "quarantined_file",
     "read_reason",
     "reason_of",
@@ -82,7 +83,8 @@ def find_quarantined(principal: Principal, root: Path, name: str) -> Quarantined
     root : Path
         The hand-over folder.
     name : str
-        The file: where it lies, or where it was handed over, below the folder or absolute.
+        The file: where it lies, or where it was handed over, below the folder or absolute; or its name
+        without folders, where only one has it.
 
     Raises
     ------
@@ -90,6 +92,8 @@ def find_quarantined(principal: Principal, root: Path, name: str) -> Quarantined
         When the principal may not read.
     NotFound
         When there is no such file in quarantine.
+    InvalidInput
+        When several have this name.
     """
     authorize(principal, Action.READ, str(root))
     return find_reason(root, name)[1]
@@ -105,6 +109,16 @@ def places_in_quarantine(root: Path, relative: str) -> Iterator[Path]:
     yield place
     for number in count(2):
         yield place.with_name(f"{place.name}~{number}")
+
+
+def quarantine_root(path: Path) -> Path | None:
+    """Return the hand-over folder in whose quarantine an absolute path lies, as far as the path tells."""
+    for folder in path.parents if path.is_absolute() else ():
+        if folder.name == QUARANTINE_FOLDER:
+            return folder.parent
+        if folder.name == INVALID_RAW_LEVEL and len(folder.parents) > 3:
+            return folder.parents[2]
+    return None
 
 
 def identity_of(path: Path) -> list[int]:
@@ -204,11 +218,25 @@ def find_reason(root: Path, name: str) -> tuple[Path, QuarantinedFile]:
     ------
     NotFound
         When there is no such file in quarantine.
+    InvalidInput
+        When a name without folders is that of several.
     """
     wanted = Path(name)
+    namesakes: list[tuple[Path, QuarantinedFile]] = []
     for target, file in _quarantined_files(root):
         if wanted in (target, target.relative_to(root), Path(file.handed), root / file.handed):
             return target, file
+        if name in (target.name, Path(file.handed).name):
+            namesakes.append((target, file))
+    if len(namesakes) == 1:
+        return namesakes[0]
+    if namesakes:
+        raise InvalidInput(
+            f"{len(namesakes)} files in the quarantine of {root} are named {name}",
+            code="quarantine-ambiguous",
+            next_step=f"give the path of one, e.g. {namesakes[0][0].relative_to(root)}",
+            path=name,
+        )
     raise NotFound(
         f"{name} is not in the quarantine of {root}",
         code="quarantine-unknown",

@@ -308,6 +308,11 @@ def test_what_was_not_taken_waits_longer_and_longer_until_something_changes(arch
     assert memory.recall(handed) is None
     memory.forget(handed)
     assert memory.listing() == []
+    memory.remember(handed, signature_of(handed), InvalidInput("someone must act"))
+    memory.keep([handed])
+    assert memory.recall(handed) is not None
+    memory.keep([])
+    assert memory.recall(handed) is None, "its trigger was removed by hand"
 
 
 def test_a_stray_file_with_the_name_is_not_overwritten(archive: Archive) -> None:

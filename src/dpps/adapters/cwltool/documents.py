@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from dpps.adapters.cwltool.programs import programs, script_engines
+from dpps.adapters.cwltool.scripts import ScriptError, check_scripts, scripts_of
 from dpps.domain.errors import InvalidInput
 from dpps.workload.ports import Parameter, ProcessDescription
 
@@ -19,11 +19,14 @@ _CLASSES = frozenset({"CommandLineTool", "Workflow", "ExpressionTool"})
 
 
 class CwltoolProcesses:
-    """CWL v1.0 to v1.2 documents."""
+    """CWL v1.0 to v1.2 documents. Scripts that it has checked once are not checked again."""
+
+    def __init__(self) -> None:
+        self._checked: set[str] = set()
 
     def pack(self, path: Path) -> dict[str, Any]:
         """Validate a document and return it with everything that it refers to."""
-        from cwl_utils.errors import JavascriptException
+        from cwl_utils.errors import JavascriptException, SubstitutionError
         from cwltool.context import LoadingContext
         from cwltool.errors import GraphTargetMissingException, UnsupportedRequirement, WorkflowException
         from cwltool.load_tool import fetch_document, make_tool, resolve_and_validate_document
@@ -32,19 +35,27 @@ class CwltoolProcesses:
         from schema_salad.exceptions import SchemaSaladException
 
         logging.getLogger("cwltool").setLevel(logging.ERROR)
-        context = LoadingContext({"construct_tool_object": default_make_tool, "do_update": False})
+        context = LoadingContext(
+            {
+                "construct_tool_object": default_make_tool,
+                "do_update": False,
+                "disable_js_validation": True,  # its findings are warnings only: see `check_scripts`
+            }
+        )
         try:
             context, document, uri = fetch_document(path.resolve().as_uri(), context)
             context, uri = resolve_and_validate_document(context, document, uri)
             packed = json.loads(json.dumps(pack(context, uri), default=str))
             # Building the tool finds what the schema cannot: wrong sources, unsupported requirements.
             context.do_update = True
-            with programs(()), script_engines():
-                make_tool(resolve_and_validate_document(context, document, uri)[1], context)
+            make_tool(resolve_and_validate_document(context, document, uri)[1], context)
+            self._check_scripts(packed)
         except (
             GraphTargetMissingException,
             JavascriptException,
             SchemaSaladException,
+            ScriptError,
+            SubstitutionError,
             UnsupportedRequirement,
             WorkflowException,
             OSError,
@@ -58,6 +69,12 @@ class CwltoolProcesses:
         if len(graph) == 1:
             return {"cwlVersion": packed["cwlVersion"], **graph[0]}
         return cast("dict[str, Any]", packed)
+
+    def _check_scripts(self, packed: Mapping[str, Any]) -> None:
+        new = scripts_of(packed) - self._checked
+        if new:
+            check_scripts(sorted(new))
+            self._checked |= new
 
     def describe(self, process: Mapping[str, Any]) -> ProcessDescription:
         """Return the inputs and outputs of a packed document."""

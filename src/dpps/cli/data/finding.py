@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +31,8 @@ def find(
 ) -> None:
     """Find files by metadata, e.g. "data__level = 'DL0' and instance__obs_id in (12, 13)".
 
-    Without an EXPRESSION, files are found by --under alone.
+    Without an EXPRESSION, files are found by --under alone. With --limit, the JSON says whether there is
+    more, and what --after is for the next page.
     """
     from dpps.composition.data import build_catalogue
     from dpps.composition.principals import local_principal
@@ -38,23 +40,48 @@ def find(
 
     folder = state_folder()
     principal, catalogue = local_principal(folder), build_catalogue(folder, "reader")
-    rows: list[dict[str, Any]] = []
+    shown = _Rows(["lfn", "bytes", "adler32", "copies"] if long else ["lfn", "bytes"], as_json=as_json)
     while True:
         page = find_page(principal, catalogue, expression, under=under, after=after, limit=limit or _PAGE)
-        rows += [
+        after = page.after
+        rows = [
             {**file_row(file), **({"metadata": dict(file.metadata)} if as_json else {})}
             for file in page.files
         ]
-        after = page.after
+        if limit is not None and as_json:
+            emit_json({"files": rows, "more": after is not None, "next": after})
+            return
+        shown.add(rows)
         if limit is not None or after is None:
             break
-    if as_json:
-        emit_json(rows)
-    else:
-        columns = ["lfn", "bytes", "adler32", "copies"] if long else ["lfn", "bytes"]
-        emit_table(columns, rows, empty="no file meets this")
+    shown.close()
     if after is not None:
         click.echo(f"there is more: --after {visible(after)}", err=True)
+
+
+class _Rows:
+    """Prints pages as they come, so that a million files need no memory."""
+
+    def __init__(self, columns: list[str], *, as_json: bool) -> None:
+        self._columns = columns
+        self._as_json = as_json
+        self._number = 0
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Print a page."""
+        for row in rows if self._as_json else ():
+            click.echo((",\n  " if self._number else "[\n  ") + json.dumps(row, default=str), nl=False)
+            self._number += 1
+        if rows and not self._as_json:
+            emit_table(self._columns, rows, empty="")
+            self._number += len(rows)
+
+    def close(self) -> None:
+        """End the list, or say that there is none."""
+        if self._as_json:
+            click.echo("\n]" if self._number else "[]")
+        elif not self._number:
+            click.echo("no file meets this", err=True)
 
 
 @click.command()

@@ -28,7 +28,7 @@ _COMMANDS: CommandTable = {
     "simulate": (_HERE, "simulate", "Say what a policy file would change; nothing is done."),
     "apply": (_HERE, "apply", "Install a policy file; the world is moved to it."),
 }
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(path_type=Path)
 
 
 @click.group(cls=LazyGroup, table=_COMMANDS)
@@ -84,10 +84,11 @@ def _text(file: Path) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as wrong:
+        why = wrong.strerror if isinstance(wrong, OSError) else "it is no text in UTF-8"
         raise InvalidInput(
-            f"{file} cannot be read: {wrong}",
+            f"{file} cannot be read: {why}",
             code="policy-invalid",
-            next_step="give a text file in UTF-8",
+            next_step="name a text file in UTF-8, e.g. what this prints: dpps data policy show",
             path=file,
         ) from wrong
 

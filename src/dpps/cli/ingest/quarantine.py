@@ -27,14 +27,15 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
-@click.argument("handover", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[HANDOVER]", required=False, type=click.Path(path_type=Path))
+@_handover_option
 @json_option
 @state_option
-def list_files(handover: Path | None, as_json: bool) -> None:
+def list_files(folder: Path | None, handover: Path | None, as_json: bool) -> None:
     """List the quarantined files of a hand-over folder."""
     from dpps.data.quarantine_reasons import list_quarantined
 
-    principal, root = _who_and_where(handover)
+    principal, root = _who_and_where(folder or handover)
     rows = [_row(one) for one in list_quarantined(principal, root)]
     if as_json:
         emit_json(rows)
@@ -48,10 +49,10 @@ def list_files(handover: Path | None, as_json: bool) -> None:
 @json_option
 @state_option
 def show(file: str, handover: Path | None, as_json: bool) -> None:
-    """Say everything about one quarantined FILE: where it lies, or where it was handed over."""
+    """Say everything about one quarantined FILE: its path here or where it was handed over, or its name."""
     from dpps.data.quarantine_reasons import find_quarantined
 
-    principal, root = _who_and_where(handover)
+    principal, root = _who_and_where(handover, file)
     row = _row(find_quarantined(principal, root, file))
     if as_json:
         emit_json(row)
@@ -73,7 +74,7 @@ def release(file: str, handover: Path | None, discard: bool, yes: bool, dry_run:
     from dpps.data.quarantine_reasons import find_quarantined
     from dpps.data.quarantine_release import discard_quarantined, release_quarantined
 
-    principal, root = _who_and_where(handover)
+    principal, root = _who_and_where(handover, file)
     found = find_quarantined(principal, root, file)
     if discard and not dry_run and not yes:
         confirm(f"delete {visible(str(found.path))} for good?")
@@ -89,12 +90,16 @@ def release(file: str, handover: Path | None, discard: bool, yes: bool, dry_run:
     click.echo(f"{'would be ' if dry_run else ''}{done}: {visible(str(place))}")
 
 
-def _who_and_where(handover: Path | None) -> tuple[Principal, Path]:
+def _who_and_where(handover: Path | None, file: str = "") -> tuple[Principal, Path]:
+    """Return who asks, and the hand-over folder: the named one, that in which the file lies, the system's."""
     from dpps.composition.ingest import handover_root
     from dpps.composition.principals import local_principal
     from dpps.data.handover import require_handover
+    from dpps.data.quarantine_reasons import quarantine_root
 
     folder = state_folder()
+    if handover is None and not Path(file).is_relative_to(handover_root(folder)):
+        handover = quarantine_root(Path(file))
     root = handover_root(folder, handover)
     require_handover(root)
     return local_principal(folder), root

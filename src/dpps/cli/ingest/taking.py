@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,6 +112,8 @@ def _tell(one: IngestedFile, *, as_json: bool) -> None:
         click.echo(json.dumps(_row(one)))
         return
     told = one.error.message if one.error else str(one.lfn)
+    if one.quarantine is not None:
+        told += f"; it lies in {one.quarantine}"
     click.echo(f"{one.outcome.value}\t{visible(str(one.path))}\t{visible(told)}")
 
 
@@ -123,6 +126,10 @@ def _show(results: list[IngestedFile], *, as_json: bool) -> int:
         emit_json(rows)
     else:
         emit_table(["outcome", "path", "lfn", "bytes"], rows, empty="no file is announced by a trigger")
-        for error in errors:
-            show_error(error, as_json=False)
+        for one in results:
+            if one.error is not None:
+                show_error(one.error, as_json=False)
+            if one.quarantine is not None:
+                place = shlex.quote(str(one.quarantine))
+                click.echo(f"it was put aside: dpps ingest quarantine show {visible(place)}", err=True)
     return errors[0].exit_code if errors else 0

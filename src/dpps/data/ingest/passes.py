@@ -102,6 +102,7 @@ def ingest_pass(
     authorize(principal, Action.INGEST, str(settings.handover))
     memory = refused if refused is not None else RefusedFiles()
     folder = find_handed(settings.handover)
+    memory.keep(folder.files)
     handed = [one for one in folder.files if memory.recall(one) is None]
     elements = catalogue.storage_elements() if handed else []
     prefixes = {element.rse: element.url_prefix for element in elements}

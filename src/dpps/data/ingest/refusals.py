@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +92,11 @@ class RefusedFiles:
     def forget(self, handed: HandedFile) -> None:
         """Drop what is known of a file: it was taken, or quarantined."""
         self._refusals.pop(handed.path, None)
+
+    def keep(self, announced: Iterable[HandedFile]) -> None:
+        """Drop what is known of all other files: their triggers were removed by hand."""
+        paths = {one.path for one in announced}
+        self._refusals = {path: known for path, known in self._refusals.items() if path in paths}
 
     def listing(self) -> list[tuple[Path, DppsError]]:
         """Return the files that wait and are still announced, with the reasons, by path."""

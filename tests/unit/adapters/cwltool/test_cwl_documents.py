@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from dpps.adapters.cwltool import documents
 from dpps.adapters.cwltool.documents import CwltoolProcesses
+from dpps.domain.errors import InvalidInput
 
 SCRIPTED = """\
 cwlVersion: v1.2
@@ -29,3 +32,51 @@ def test_expressions_are_checked_with_the_node_of_the_wheel(
     processes = CwltoolProcesses()
     described = processes.describe(processes.pack(path))
     assert set(described.inputs) == {"name"}
+
+
+def scripted(folder: Path, script: str, *, more: str = "") -> Path:
+    path = folder / "scripted.cwl"
+    path.write_text(SCRIPTED.replace("${ return inputs.name + '!'; }", script) + more)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("${ return inputs.name +; }", r"SyntaxError: .* in the script \{ return inputs\.name \+; \}"),
+        ("$(inputs.name + )", "SyntaxError"),
+        ("$(inputs.name", "Substitution error"),
+    ],
+)
+def test_a_script_that_cannot_be_parsed_is_refused(tmp_path: Path, script: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message) as refused:
+        CwltoolProcesses().pack(scripted(tmp_path, script))
+    assert str(tmp_path / "scripted.cwl") in refused.value.message
+
+
+def test_what_is_not_evaluated_is_not_parsed(tmp_path: Path) -> None:
+    path = scripted(tmp_path, "$(inputs.name?.length ?? 'of today')", more='doc: "costs $(5 and"\n')
+    assert CwltoolProcesses().pack(path)["doc"] == "costs $(5 and"
+
+
+def test_scripts_are_parsed_once_for_all_documents_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(documents, "check_scripts", asked.append)
+    processes = CwltoolProcesses()
+    tools = Path(__file__).parents[4] / "workflows" / "tools"
+    for name in ("process_dl0_dl1.cwl", "process_dl1_dl2.cwl", "process_dl0_dl1.cwl", "merge.cwl"):
+        processes.pack(tools / name)
+    (scripts,) = asked
+    assert any("function elementName(basename)" in one for one in scripts), "the library is among them"
+    assert len(scripts) == 5
+
+
+def test_without_node_a_document_with_scripts_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _program: None)
+    with pytest.raises(InvalidInput, match="its scripts need node"):
+        CwltoolProcesses().pack(scripted(tmp_path, "$(inputs.name + 1)"))
+    assert CwltoolProcesses().pack(scripted(tmp_path, "$(inputs.name)"))["class"] == "CommandLineTool"

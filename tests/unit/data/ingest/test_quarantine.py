@@ -17,7 +17,7 @@ from dpps.data.ingest.values import IngestOutcome
 from dpps.data.quarantine import quarantine_file
 from dpps.data.quarantine_reasons import find_quarantined, list_quarantined
 from dpps.data.quarantine_release import discard_quarantined, release_quarantined
-from dpps.domain.errors import Conflict, DamagedFile, NotAuthorized, NotFound
+from dpps.domain.errors import Conflict, DamagedFile, InvalidInput, NotAuthorized, NotFound
 from dpps.domain.principals import Principal, Role
 from dpps.testing.handed_files import announce, make_raw_stream, make_simtel
 from tests.unit.data.conftest import Archive
@@ -73,6 +73,33 @@ def test_a_damaged_stream_leaves_the_tree_with_its_trigger_and_the_reason(archiv
     assert archive.catalogue.files([]) == []
     assert archive.storage.files == {}
     assert archive.ingest() == []
+
+
+def test_a_name_without_folders_is_enough_for_one_file(
+    archive: Archive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged_raw(archive)
+    archive.ingest()
+    place = archive.handover / INVALID
+    assert find_quarantined(archive.principal, archive.handover, place.name).path == place
+    second = place.with_name(place.name + "~2")
+    place.with_name(f"{place.name}.reason.json").rename(f"{second}.reason.json")
+    place.rename(second)
+    assert find_quarantined(archive.principal, archive.handover, place.name).path == second
+
+    # An absolute path tells the folder by itself, whatever folder the system has.
+    state = ["--json", "--state", str(archive.handover.parent / "no-system")]
+    assert run(["ingest", "quarantine", "show", str(second), *state]) == 0
+    assert json.loads(capsys.readouterr().out)["handed_over_as"] == RAW
+    assert run(["ingest", "quarantine", "list", "--handover", str(archive.handover), *state]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+    damaged_raw(archive)
+    archive.ingest()
+    with pytest.raises(InvalidInput, match="2 files in the quarantine"):
+        find_quarantined(archive.principal, archive.handover, place.name)
+    with pytest.raises(NotFound):
+        find_quarantined(archive.principal, archive.handover, "TEL001")
 
 
 def test_other_files_go_to_a_folder_of_their_own(archive: Archive) -> None:
