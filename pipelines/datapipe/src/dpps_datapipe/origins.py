@@ -32,6 +32,7 @@ __all__ = [
 ARRAY = "ARRAY"
 _SELECTION = "CUTSHA"
 _READ_BYTES = 1 << 20
+_GZIP_SIGNATURE = b"\x1f\x8b"
 #: Keywords of the names of reconstructions, by what they give.
 _RECONSTRUCTIONS = {"energy": "RECENERG", "geometry": "RECGEOM", "gammaness": "RECGAMMA"}
 
@@ -66,7 +67,7 @@ def selection_checksum(path: Path) -> str:
     Parameters
     ----------
     path : pathlib.Path
-        FITS file; a name that ends with ``.gz``: gzipped.
+        FITS file, plain or gzipped.
 
     Returns
     -------
@@ -74,7 +75,9 @@ def selection_checksum(path: Path) -> str:
         Hexadecimal.
     """
     total = hashlib.sha256()
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+    with path.open("rb") as stream:
+        packed = stream.read(len(_GZIP_SIGNATURE)) == _GZIP_SIGNATURE
+    with gzip.open(path) if packed else path.open("rb") as stream:
         while block := stream.read(_READ_BYTES):
             total.update(block)
     return total.hexdigest()
