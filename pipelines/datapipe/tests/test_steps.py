@@ -9,8 +9,9 @@ import tables
 import yaml
 from dpps_datapipe.provenance import file_checksum
 from dpps_datapipe.steps import models as trained
+from dpps_datapipe.steps.command_line import named_files
 from dpps_datapipe.steps.inputs import Telescope, check_calibration, other_telescopes, read_event_file
-from dpps_datapipe.steps.run import named_files, translate
+from dpps_datapipe.steps.run import translate
 from dpps_datapipe.steps.table import STEPS
 from dpps_datapipe.testing.__main__ import training_sample
 from dpps_datapipe.testing.files import write_simulation

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dpps.domain.steps import CorruptedInput, StepParser
+from dpps_datapipe.outputs import check_outputs, written_aside
 from dpps_datapipe.provenance import Activity
 from dpps_datapipe.steps.inputs import EventFile, check_one_array, read_event_file
 
@@ -177,7 +178,7 @@ def join_telescopes(paths: Sequence[Path], output: Path) -> int:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Join the files of a command line; what a failure left is removed."""
+    """Join the files of a command line; a file that is there already is replaced when all is well."""
     import tables
 
     parser = StepParser(
@@ -188,16 +189,14 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="joined DL1 file")
     parser.add_argument("--provenance-log", type=Path, help="provenance record")
     options = parser.parse_args(arguments)
+    logs = [] if options.provenance_log is None else [options.provenance_log]
+    check_outputs([options.output, *logs], options.files)
     with Activity("dpps-datapipe-join-telescopes", vars(options), log=options.provenance_log) as activity:
         for path in options.files:
             activity.used(path, "telescope")
-        try:
-            with warnings.catch_warnings():
-                # Names of the reference metadata have spaces.
-                warnings.simplefilter("ignore", tables.NaturalNameWarning)
-                n_events = join_telescopes(options.files, options.output)
-        except BaseException:
-            options.output.unlink(missing_ok=True)
-            raise
+        with warnings.catch_warnings(), written_aside([options.output]) as names:
+            # Names of the reference metadata have spaces.
+            warnings.simplefilter("ignore", tables.NaturalNameWarning)
+            n_events = join_telescopes(options.files, names[options.output])
         activity.generated(options.output, "array")
         sys.stdout.write(f"{options.output}: {n_events} events of {len(options.files)} files\n")

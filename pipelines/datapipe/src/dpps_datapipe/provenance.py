@@ -39,6 +39,18 @@ def _documents(text: str) -> Iterator[Any]:
         rest = rest[end:].lstrip()
 
 
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Replace the names of files in nested data."""
+    if isinstance(value, dict):
+        return {key: _renamed(one, names) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_renamed(one, names) for one in value]
+    if isinstance(value, str):
+        for written, product in names.items():
+            value = value.replace(written, product)
+    return value
+
+
 def _with_checksum(entry: dict[str, Any]) -> dict[str, Any]:
     path = Path(str(entry.get("url", "")).removeprefix("file://"))
     if "sha256" in entry or not path.is_file():
@@ -46,27 +58,29 @@ def _with_checksum(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "sha256": file_checksum(path), "size_bytes": path.stat().st_size}
 
 
-def _completed(activity: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **activity,
-        "input": [_with_checksum(entry) for entry in activity.get("input", [])],
-        "output": [_with_checksum(entry) for entry in activity.get("output", [])],
-        "config_sha256": configuration_hash(activity.get("config")),
+def _completed(activity: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    files = {
+        kind: [_with_checksum(entry) for entry in activity.get(kind, [])] for kind in ("input", "output")
     }
+    renamed: dict[str, Any] = _renamed({**activity, **files}, names)
+    return {**renamed, "config_sha256": configuration_hash(renamed.get("config"))}
 
 
-def complete_record(path: Path) -> None:
+def complete_record(path: Path, names: Mapping[Path, Path] | None = None) -> None:
     """Add checksums to a record that a ctapipe tool wrote.
 
     Parameters
     ----------
     path : pathlib.Path
         The record; nothing happens where there is none.
+    names : mapping of pathlib.Path to pathlib.Path, or None
+        By product: where it was written (in the folder of the product). The record names the product.
     """
     if not path.is_file():
         return
+    written = {aside.name: product.name for product, aside in (names or {}).items()}
     activities = [
-        _completed(activity)
+        _completed(activity, written)
         for document in _documents(path.read_text(encoding="utf-8"))
         for activity in document
     ]

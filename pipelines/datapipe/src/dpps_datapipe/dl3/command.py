@@ -22,6 +22,7 @@ from dpps_datapipe.irf.command import refusal
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import read_response
 from dpps_datapipe.origins import write_origins
+from dpps_datapipe.outputs import check_outputs
 from dpps_datapipe.provenance import Activity, configuration_hash, file_checksum
 
 __all__ = ["make_event_list", "run"]
@@ -160,6 +161,9 @@ def make_event_list(options: Namespace, activity: Activity) -> dict[str, Any]:
 def run(arguments: Sequence[str]) -> None:
     """Make the event list of a command line."""
     options = _parser().parse_args(arguments)
+    inputs = [options.events, *options.irf, options.cuts, options.observation]
+    logs = [] if options.provenance_log is None else [options.provenance_log]
+    check_outputs([options.output, *logs], [path for path in inputs if path is not None])
     with Activity("dpps-datapipe-make-dl3", vars(options), log=options.provenance_log) as activity:
         summary = make_event_list(options, activity)
     if summary["dead_time_assumed"]:

@@ -8,6 +8,7 @@ from typing import Any
 from dpps.domain.steps import CorruptedInput, MissingInput, StepParser
 from dpps_datapipe.dl3.headers import hdu_header, index_product
 from dpps_datapipe.dl3.writing import write_event_list
+from dpps_datapipe.outputs import ASIDE
 from dpps_datapipe.provenance import Activity
 
 __all__ = ["index_folder", "run"]
@@ -155,7 +156,10 @@ def index_folder(folder: Path) -> tuple[Path, Path]:
     paths = sorted(
         path
         for path in folder.rglob("*.fits*")
-        if path.name.endswith((".fits", ".fits.gz")) and path.name not in names
+        if path.name.endswith((".fits", ".fits.gz"))
+        and path.name not in names
+        # Being written, or left by a run that was killed.
+        and not path.name.startswith(ASIDE)
     )
     if not paths:
         raise MissingInput("no event list in the folder", path=folder)

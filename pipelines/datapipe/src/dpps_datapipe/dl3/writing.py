@@ -8,6 +8,7 @@ import numpy as np
 from dpps.domain.steps import StorageError
 from dpps_datapipe.dl3.headers import events_header, hdu_header, instrument_header, time_header
 from dpps_datapipe.dl3.observation import Observation
+from dpps_datapipe.outputs import written_aside
 
 __all__ = ["event_list_hdus", "write_event_list"]
 
@@ -103,10 +104,8 @@ def write_event_list(path: Path, product: Any, hdus: list[Any]) -> None:
     """
     from astropy.io import fits
 
-    hidden = path.with_name(f".new-{path.name}")
-    try:
-        fits.HDUList([fits.PrimaryHDU(header=product), *hdus]).writeto(hidden, overwrite=True, checksum=True)
-        hidden.replace(path)
-    except OSError as error:
-        hidden.unlink(missing_ok=True)
-        raise StorageError(f"cannot be written: {error}", path=path) from error
+    with written_aside([path]) as names:
+        try:
+            fits.HDUList([fits.PrimaryHDU(header=product), *hdus]).writeto(names[path], checksum=True)
+        except OSError as error:
+            raise StorageError(f"cannot be written: {error}", path=path) from error

@@ -9,6 +9,7 @@ from dpps.domain.steps import InsufficientStatistics, StepParser
 from dpps_datapipe.irf.check import check_response, claimed
 from dpps_datapipe.irf.findings import Finding, Limits
 from dpps_datapipe.irf.reading import ResponseFile, read_response
+from dpps_datapipe.outputs import check_outputs, written_aside
 from dpps_datapipe.provenance import Activity
 
 __all__ = ["refusal", "run"]
@@ -103,6 +104,8 @@ def run(arguments: Sequence[str]) -> None:
         If it cannot be read, is not there, or the command line is wrong.
     """
     options = _parser().parse_args(arguments)
+    written = (options.plot, options.report, options.provenance_log)
+    check_outputs([path for path in written if path is not None], [options.file])
     with Activity("dpps-datapipe-check-irf", vars(options), log=options.provenance_log) as activity:
         file = read_response(options.file)
         activity.used(options.file, "response")
@@ -121,10 +124,12 @@ def run(arguments: Sequence[str]) -> None:
         if options.plot is not None:
             from dpps_datapipe.irf.plots import plot_response
 
-            plot_response(file, options.plot)
+            with written_aside([options.plot]) as names:
+                plot_response(file, names[options.plot])
             activity.generated(options.plot, "plot")
         if options.report is not None:
-            options.report.write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")
+            with written_aside([options.report]) as names:
+                names[options.report].write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")
             activity.generated(options.report, "report")
         sys.stdout.write(json.dumps(answer) + "\n" if options.json else _sentence(answer, findings))
         if not answer["accepted"]:

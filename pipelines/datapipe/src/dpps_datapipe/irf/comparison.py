@@ -15,6 +15,7 @@ from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import ResponseFile, read_response
 from dpps_datapipe.irf.reference import curves_of, reference_curves
 from dpps_datapipe.origins import Place
+from dpps_datapipe.outputs import check_outputs, written_aside
 
 __all__ = ["compare_curves", "differing_points", "plot_comparison", "run"]
 
@@ -179,18 +180,17 @@ def plot_comparison(file: ResponseFile, path: Path, title: str) -> None:
 
 def _save(figure: Any, path: Path) -> None:
     """Write a picture that appears when it is complete."""
-    hidden = path.with_name(f".new-{path.name}")
-    try:
-        figure.savefig(hidden, format=path.suffix.removeprefix(".").lower())
-        hidden.replace(path)
-    except OSError as error:
-        hidden.unlink(missing_ok=True)
-        raise StorageError(f"cannot be written: {error}", path=path) from error
+    with written_aside([path]) as names:
+        try:
+            figure.savefig(names[path], format=path.suffix.removeprefix(".").lower())
+        except OSError as error:
+            raise StorageError(f"cannot be written: {error}", path=path) from error
 
 
 def run(arguments: Sequence[str]) -> None:
     """Draw the comparison of a command line."""
     options = _parser().parse_args(arguments)
+    check_outputs([options.plot], [options.file])
     file = read_response(options.file)
     answer = compare_curves(file)
     plot_comparison(file, options.plot, options.title)

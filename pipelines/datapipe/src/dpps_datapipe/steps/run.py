@@ -5,7 +5,7 @@ import importlib
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from dpps.domain.steps import (
 from dpps_datapipe.array_description import VARIABLE, array_description
 from dpps_datapipe.fits_files import check_fits
 from dpps_datapipe.origins import check_one_set_of_models, stamp_models
+from dpps_datapipe.outputs import written_aside
 from dpps_datapipe.provenance import complete_record
+from dpps_datapipe.steps.command_line import NamedFiles, check_products, named_files, redirected
 from dpps_datapipe.steps.inputs import (
     EventFile,
     check_calibration,
@@ -33,11 +35,9 @@ from dpps_datapipe.steps.inputs import (
 from dpps_datapipe.steps.models import TrainedModel, check_models, read_model, stamp_model
 from dpps_datapipe.steps.table import PRIMARIES, Step
 
-__all__ = ["NamedFiles", "named_files", "run_step", "translate"]
+__all__ = ["run_step", "translate"]
 
 _TELESCOPE_IN_NAME = re.compile(r"TEL(\d{3})_")
-#: Options that name the main output of a tool.
-_PRODUCT = ("-o", "--output")
 _TRUNCATION = "File seems to be truncated"
 _FITS = (".fits.fz", ".fits", ".fits.gz")
 _ARRAY_STREAM = re.compile(r"SUB\d+_.*_SUBARRAY_.*\.fits\.fz$")
@@ -48,76 +48,6 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _FIT_SEED = 0
 #: Exit code of ctapipe for a configuration that cannot be used.
 _TOOL_MISCONFIGURED = 2
-
-
-class NamedFiles:
-    """The files that a command line names.
-
-    Attributes
-    ----------
-    events, models, files, outputs : list of pathlib.Path
-        As the `Step` divides them.
-    product : pathlib.Path or None
-        The main one of the outputs.
-    options : list of tuple of str and pathlib.Path
-        Which option named which file.
-    """
-
-    def __init__(self) -> None:
-        self.events: list[Path] = []
-        self.models: list[Path] = []
-        self.files: list[Path] = []
-        self.outputs: list[Path] = []
-        self.product: Path | None = None
-        self.options: list[tuple[str, Path]] = []
-
-
-def _expanded(arguments: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Split ``--option=value`` of the known options; other arguments stay as they are."""
-    options = set(known)
-    result = []
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        result += [name, value] if equals and name in options else [argument]
-    return result
-
-
-def named_files(step: Step, arguments: Sequence[str]) -> NamedFiles:
-    """Find the files that a command line of a tool names.
-
-    Parameters
-    ----------
-    step : Step
-        The tool.
-    arguments : sequence of str
-        As the tool gets them.
-
-    Returns
-    -------
-    NamedFiles
-    """
-    kinds = {
-        **dict.fromkeys(step.events, "events"),
-        **dict.fromkeys(step.models, "models"),
-        **dict.fromkeys(step.files, "files"),
-        **dict.fromkeys(step.outputs, "outputs"),
-        **dict.fromkeys(step.other, ""),
-    }
-    found = NamedFiles()
-    words = iter(_expanded(arguments, kinds))
-    for word in words:
-        kind = kinds.get(word)
-        if kind is None:
-            if step.positional_events and not word.startswith("-"):
-                found.events.append(Path(word))
-            continue
-        value = next(words, None)
-        if kind and value is not None:
-            getattr(found, kind).append(Path(value))
-            found.options.append((word, Path(value)))
-            if word in _PRODUCT:
-                found.product = Path(value)
-    return found
 
 
 def _is_table_file(path: Path) -> bool:
@@ -246,7 +176,7 @@ def _is_no_step_error(record: logging.LogRecord) -> bool:
     return kind is None or not issubclass(kind, StepError)
 
 
-def _recorded(tool: Any, error: StepError) -> StepError:
+def _recorded(tool: Any, error: StepError, names: Mapping[Path, Path]) -> StepError:
     """Write the provenance of a run that failed: ctapipe leaves its activity open."""
     from ctapipe.core import Provenance
 
@@ -254,7 +184,7 @@ def _recorded(tool: Any, error: StepError) -> StepError:
         Provenance().finish_activity(status="error", exit_code=error.exit_code)
     log = Path(tool.provenance_log)
     log.write_text(Provenance().as_json(), encoding="utf-8")
-    complete_record(log)
+    complete_record(log, names)
     return error
 
 
@@ -265,7 +195,9 @@ def _restart_random_numbers() -> None:
     fitting.FIT_RNG.bit_generator.state = np.random.default_rng(_FIT_SEED).bit_generator.state
 
 
-def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> Path:
+def _run_tool(
+    step: Step, arguments: Sequence[str], inputs: Sequence[Path], names: Mapping[Path, Path]
+) -> Path:
     """Run the tool in this process; give its provenance record, without checksums.
 
     Raises
@@ -283,64 +215,75 @@ def _run_tool(step: Step, arguments: Sequence[str], inputs: Sequence[Path]) -> P
     with warnings.catch_warnings(), array_description():
         warnings.filterwarnings("error", message=_TRUNCATION)
         try:
-            tool.run(list(arguments), raises=True)
+            tool.run(redirected(step, arguments, names), raises=True)
         except SystemExit as end:
             if end.code not in (0, None):
-                raise _recorded(tool, translate(end, inputs)) from end
+                raise _recorded(tool, translate(end, inputs), names) from end
         except Exception as error:
-            raise _recorded(tool, translate(error, inputs)) from error
+            raise _recorded(tool, translate(error, inputs), names) from error
     return Path(tool.provenance_log)
 
 
-def _check_after(step: Step, named: NamedFiles, models: Sequence[TrainedModel]) -> None:
-    for path in named.outputs:
-        if not path.is_file():
+def _check_after(
+    step: Step, named: NamedFiles, models: Sequence[TrainedModel], names: Mapping[Path, Path]
+) -> None:
+    for path, written in names.items():
+        if not written.is_file():
             raise StepError("the step ended without writing it", path=path)
     if named.product is None:
         return
-    if step.writes_events and read_event_file(named.product, needs_events=False).n_events == 0:
+    product = names[named.product]
+    if step.writes_events and read_event_file(product, needs_events=False).n_events == 0:
         raise InsufficientStatistics(
             "no event passed the selection: the product would be empty",
             path=named.events[0] if named.events else named.product,
             next_step="look at the selection in the configuration",
         )
     if step.writes_model:
-        stamp_model(named.product)
+        stamp_model(product)
     if models:
-        stamp_models(named.product, {model.predicts: model.sha256 for model in models})
+        stamp_models(product, {model.predicts: model.sha256 for model in models})
+
+
+def _with_product_names(error: StepError, names: Mapping[Path, Path]) -> StepError:
+    """Name products in an error as the command line does, not as they are called while they are written."""
+    products = {written: path for path, written in names.items()}
+    message = error.message
+    for written, path in products.items():
+        message = message.replace(str(written), str(path))
+    where = None if error.path is None else products.get(error.path, error.path)
+    return type(error)(message, error.next_step, path=where)
 
 
 def run_step(step: Step, arguments: Sequence[str]) -> None:
-    """Run a tool between its checks; what a failed step wrote is removed.
+    """Run a tool between its checks; its products get their names when these are passed.
 
     Parameters
     ----------
     step : Step
         The tool.
     arguments : sequence of str
-        Options of the tool, handed on unchanged.
+        Options of the tool.
 
     Raises
     ------
     StepError
-        With the exit code of the interface.
+        With the exit code of the interface; files under the names of the products are as they were.
     """
     if {"-h", "--help", "--help-all", "--version"} & set(arguments):
         _tool(step).run(list(arguments))
         return
     named = named_files(step, arguments)
-    before = {path for path in named.outputs if path.exists()}
-    try:
-        models = [read_model(path) for path in named.models]
-        _check_before(step, named, models)
-        log = _run_tool(step, arguments, named.events)
+    check_products(named, arguments)
+    models = [read_model(path) for path in named.models]
+    _check_before(step, named, models)
+    with written_aside(named.outputs, append="--append" in arguments) as names:
         try:
-            _check_after(step, named, models)
-        finally:
-            # After the last change of the products: the record holds their checksums.
-            complete_record(log)
-    except BaseException:
-        for path in named.outputs:
-            if path not in before:
-                path.unlink(missing_ok=True)
-        raise
+            log = _run_tool(step, arguments, named.events, names)
+            try:
+                _check_after(step, named, models, names)
+            finally:
+                # After the last change of the products: the record holds their checksums.
+                complete_record(log, names)
+        except StepError as error:
+            raise _with_product_names(error, names) from error
