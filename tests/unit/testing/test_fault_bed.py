@@ -6,11 +6,13 @@ import json
 import random
 import shutil
 import time
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from dpps.testing.faults import bed, fault
 from dpps.testing.faults.disks import Disks
 from dpps.testing.faults.fault import Impossible, plan
 from dpps.testing.faults.feeding import Sender, flip_byte, trigger_of
@@ -219,3 +221,40 @@ def test_a_report_tells_what_broke(tmp_path: Path) -> None:
     assert "never" in text
     report.violations.clear()
     assert report.good
+
+
+@dataclass
+class Later:
+    """A fault that has nothing to hurt when it is tried first; copies of it share their memory."""
+
+    target: str
+    possible_after: int
+    tried: list[int]
+    kind: str = "late"
+    lasts: bool = False
+
+    def inject(self, dice: random.Random) -> str:
+        self.tried.append(dice.randrange(100))
+        if len(self.tried) <= self.possible_after:
+            raise Impossible("nothing is there yet")
+        return "done"
+
+    def heal(self) -> None:
+        return
+
+    def is_over(self) -> bool:
+        return True
+
+
+def test_a_fault_that_was_not_possible_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [Later(f"after {tries}", tries, []) for tries in (0, 1, 2, 9)]
+    monkeypatch.setattr(bed, "few_faults", lambda _bed: faults)
+    monkeypatch.setattr(fault, "_PAUSE_SECONDS", (0.0, 0.0))
+    settings = bed.Settings(folder=tmp_path, seed=1, seconds=0, few=True, mounted=False)
+    made = bed.Bed(settings, lambda _line: None)
+    made._hurt()
+    assert [len(one.tried) for one in faults] == [1, 2, 3, 3]
+    injected = [one.target for one in made._records if not one.skipped]
+    assert sorted(injected) == ["after 0", "after 1", "after 2"]

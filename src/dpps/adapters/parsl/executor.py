@@ -9,13 +9,13 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from dpps.workload.scratch_folders import new_scratch_folder, remove_scratch_folder
 from dpps.workload.stopping import SANDBOXES, stop_file
 
 __all__ = ["LocalExecutor"]
@@ -130,7 +130,7 @@ class LocalExecutor:
             self._htex.provider.cancel([self._htex.blocks_to_job_id[block] for block in alive])
         self._htex.shutdown()
         shutil.rmtree(self._sandboxes, ignore_errors=True)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_scratch_folder(self._scratch)
 
 
 def _new_scratch(link: Path) -> Path:
@@ -141,7 +141,7 @@ def _new_scratch(link: Path) -> Path:
     if link.is_symlink():
         shutil.rmtree(link.readlink(), ignore_errors=True)
         link.unlink()
-    scratch = Path(tempfile.mkdtemp(prefix="dpps-parsl-"))
+    scratch = new_scratch_folder("dpps-parsl-")
     link.symlink_to(scratch)
     return scratch
 

@@ -8,11 +8,11 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from dpps.testing.faults.bed import Bed, Settings
 from dpps.testing.faults.disks import may_mount
+from dpps.workload.scratch_folders import new_scratch_folder, remove_scratch_folder
 
 _UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 _INIT = 'ip link set lo up && mount -t tmpfs -o mode=1777 none /dev/shm && "$@"; exit $?'
@@ -24,7 +24,7 @@ def main() -> int:
     given = _parser().parse_args()
     if not given.no_namespaces and not may_mount() and _may_unshare():
         return _in_namespaces(given.seed)
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="dpps-faults-"))
+    folder = given.folder or new_scratch_folder("dpps-faults-")
     settings = Settings(
         folder=folder,
         seed=given.seed,
@@ -40,7 +40,7 @@ def main() -> int:
         report = Bed(settings, _say).run()
     finally:
         if not given.keep and given.folder is None:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_scratch_folder(folder)
     machine, people = report.write(given.output)
     _say(f"{'every invariant held' if report.good else 'BROKEN'}: {people} and {machine}")
     for one in report.violations[:20]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 from dpps.data.policy.reading import packaged_policy_text
@@ -32,6 +33,8 @@ __all__ = ["Bed", "Settings"]
 
 _LOOK_SECONDS = 0.3
 _FIRST_FILE_SECONDS = 240.0
+_FURTHER_TRIES = 2
+"""How often each fault is tried again that was not possible when its turn came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,16 +187,19 @@ class Bed:
 
     def _hurt(self) -> None:
         faults = few_faults(self) if self._settings.few else all_faults(self)
-        began_random: float | None = None
-        for step in plan(faults, self._settings.seed):
-            if step.number > len(faults):
-                began_random = began_random or time.monotonic()
-                if time.monotonic() - began_random >= self._settings.seconds:
-                    return
-            time.sleep(step.pause_seconds)
+        steps = plan(faults, self._settings.seed)
+        skipped = [step for step in islice(steps, len(faults)) if not self._one_fault(step)]
+        for _ in range(_FURTHER_TRIES):
+            skipped = [step for step in skipped if not self._one_fault(step)]
+        began_random = time.monotonic()
+        for step in steps:
+            if time.monotonic() - began_random >= self._settings.seconds:
+                return
             self._one_fault(step)
 
-    def _one_fault(self, step: Step) -> None:
+    def _one_fault(self, step: Step) -> bool:
+        """Inject a fault after its pause, and heal it; return False when it was not possible now."""
+        time.sleep(step.pause_seconds)
         fault = copy.copy(step.fault)  # each has a memory of its own
         record = FaultRecord(step.number, fault.kind, fault.target, self._now())
         self._records.append(record)
@@ -202,13 +208,14 @@ class Bed:
         except Impossible as why:
             record.skipped = str(why)
             self._say(f"{record.at_seconds:6.1f} s  {fault.kind} {fault.target}: skipped: {why}")
-            return
+            return False
         self._say(f"{record.at_seconds:6.1f} s  {fault.kind} {fault.target}: {record.done}")
         if fault.lasts:
             time.sleep(step.hold_seconds)
         fault.heal()
         record.healed_at_seconds = self._now()
         self._open.append(_Open(record, fault, time.monotonic()))
+        return True
 
     def _follow(self, stop: threading.Event) -> None:
         """Note when victims are well again, and when files have caught up."""

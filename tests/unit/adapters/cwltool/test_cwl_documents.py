@@ -65,12 +65,19 @@ def test_scripts_are_parsed_once_for_all_documents_together(
     asked: list[list[str]] = []
     monkeypatch.setattr(documents, "check_scripts", asked.append)
     processes = CwltoolProcesses()
-    tools = Path(__file__).parents[4] / "workflows" / "tools"
-    for name in ("process_dl0_dl1.cwl", "process_dl1_dl2.cwl", "process_dl0_dl1.cwl", "merge.cwl"):
-        processes.pack(tools / name)
-    (scripts,) = asked
-    assert any("function elementName(basename)" in one for one in scripts), "the library is among them"
-    assert len(scripts) == 5
+    library = "function twice(x) { return 2 * x; }"
+    path = scripted(tmp_path, "$(twice(inputs.name.length))$(inputs.name)${ return 1; }")
+    needs = "InlineJavascriptRequirement: {}"
+    path.write_text(path.read_text().replace(needs, needs.replace("{}", f"{{expressionLib: ['{library}']}}")))
+    processes.pack(path)
+    processes.pack(path)
+    processes.pack(scripted(tmp_path, "${ return 1; }"))
+    processes.pack(scripted(tmp_path, "${ return 2; }"))
+    first, second = asked
+    assert library in first
+    assert [sum(script in one for one in first) for script in ("twice(inputs", "{ return 1; }")] == [1, 1]
+    assert len(first) == 3
+    assert second == ['"use strict";\n\n(function(){ return 2; })()']
 
 
 def test_without_node_a_document_with_scripts_is_refused(
