@@ -9,6 +9,7 @@ from dpps.domain.errors import InvalidInput
 from dpps.workload.definition import ProductionDefinition, TransformationDefinition
 from dpps.workload.grouping import GROUPINGS
 from dpps.workload.ports import Parameter, ProcessDescription
+from dpps.workload.provenance import PROVENANCE_OUTPUT
 from dpps.workload.task_tables import parameters_of
 
 __all__ = ["check_graph", "check_links", "check_process", "filename_input", "streams_input"]
@@ -128,7 +129,8 @@ def check_process(
             )
     for name in step.outputs:
         known = _known(production, f"{step.name}.outputs", name, process.outputs)
-        if "File" not in known.types:
+        # Records of provenance come one for each step; the job makes one file of them.
+        if "File" not in known.types and not (PROVENANCE_OUTPUT in name and "File[]" in known.types):
             raise _invalid(
                 production, f"{step.name}.outputs.{name}", f"the CWL output is {_types(known)}, not one File"
             )

@@ -355,6 +355,8 @@ class ProcessOutcome:
     cpu_seconds: float
     peak_memory_bytes: int
     software: Mapping[str, str] = field(default_factory=dict)
+    file_lists: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    """Lists of files, by name of the CWL output."""
 
 
 class ProcessRunner(Protocol):

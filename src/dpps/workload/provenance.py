@@ -7,10 +7,10 @@ ctapipe writes a JSON list of activities, each with ``system: {ctapipe_version, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import PurePath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
 
-__all__ = ["PROVENANCE_OUTPUT", "payload_name", "software_in"]
+__all__ = ["PROVENANCE_OUTPUT", "join_records", "payload_name", "software_in"]
 
 PROVENANCE_OUTPUT = "provenance_log"
 """CWL outputs with this in their name are provenance records (published CWL documents do so)."""
@@ -41,6 +41,34 @@ def software_in(records: Iterable[str]) -> dict[str, str]:
         if versions:
             return versions
     return {}
+
+
+def join_records(records: Sequence[Path], joined: Path) -> Path:
+    """Write the records of several steps as one: the list of all their activities.
+
+    Parameters
+    ----------
+    records : sequence of pathlib.Path
+        Records, in the order of the steps. What is no list of activities is kept as text under the name
+        of its file.
+    joined : pathlib.Path
+        File to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The written file.
+    """
+    activities: list[object] = []
+    for record in records:
+        text = record.read_text(encoding="utf-8", errors="replace")
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = None
+        activities.extend(document if isinstance(document, list) else [{"record": record.name, "text": text}])
+    joined.write_text(json.dumps(activities, indent=1), encoding="utf-8")
+    return joined
 
 
 def _system(record: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from dpps.workload.bundle import (
     StorageAccess,
 )
 from dpps.workload.ports import ProcessOrder, ProcessOutcome, ProcessRunner, ReportChannel
-from dpps.workload.provenance import PROVENANCE_OUTPUT, payload_name, software_in
+from dpps.workload.provenance import PROVENANCE_OUTPUT, join_records, payload_name, software_in
 from dpps.workload.stopping import SANDBOXES, stop_file
 
 __all__ = ["WorkerTools", "environment_folders", "run_job"]
@@ -141,6 +141,8 @@ def _attempt(
         )
         if progress.outcome.exit_reason is not ExitReason.FINISHED:
             return progress.outcome.exit_reason, progress.outcome.detail
+        progress.outcome = _with_joined_records(progress.outcome, _folder(sandbox / "provenance"))
+        _check_provenance(bundle, progress.outcome)
         _stage_out(bundle, storage, progress.outcome, progress)
     except _Failure as failure:
         return failure.reason, failure.detail
@@ -229,7 +231,6 @@ def _stage_out(bundle: JobBundle, storage: Storage, outcome: ProcessOutcome, pro
         path = outcome.outputs.get(output)
         if path is None:
             raise _Failure(ExitReason.FAILED, f"the process gave no file for the output {output!r}")
-        _check_provenance(output, path)
         try:
             content = storage.upload(path, place.upload_url)
         except (DppsError, OSError) as error:
@@ -300,13 +301,30 @@ def _fitting(software: Mapping[str, str]) -> dict[str, str]:
     return {name[:SHORT_CHARACTERS]: version[:SHORT_CHARACTERS] for name, version in kept}
 
 
-def _check_provenance(output: str, path: Path) -> None:
-    size_bytes = path.stat().st_size
-    if PROVENANCE_OUTPUT in output and size_bytes > PROVENANCE_CHARACTERS:
-        raise _Failure(
-            ExitReason.FAILED,
-            f"the provenance record {output!r} has {size_bytes} bytes, at most {PROVENANCE_CHARACTERS} fit",
-        )
+def _with_joined_records(outcome: ProcessOutcome, folder: Path) -> ProcessOutcome:
+    """Return the outcome with each list of provenance records as one file: one product, one report."""
+    joined = {
+        output: join_records(paths, folder / f"{output}.json")
+        for output, paths in outcome.file_lists.items()
+        if PROVENANCE_OUTPUT in output
+    }
+    return replace(outcome, outputs={**outcome.outputs, **joined})
+
+
+def _check_provenance(bundle: JobBundle, outcome: ProcessOutcome) -> None:
+    """See that every record is kept: as a product, or with the job where it fits."""
+    for output, path in outcome.outputs.items():
+        size_bytes = path.stat().st_size
+        if (
+            PROVENANCE_OUTPUT in output
+            and output not in bundle.outputs
+            and size_bytes > PROVENANCE_CHARACTERS
+        ):
+            raise _Failure(
+                ExitReason.FAILED,
+                f"the provenance record {output!r} has {size_bytes} bytes, at most {PROVENANCE_CHARACTERS} "
+                "fit with a job: let the production publish it, under 'outputs'",
+            )
 
 
 def _provenance(outcome: ProcessOutcome) -> dict[str, str]:

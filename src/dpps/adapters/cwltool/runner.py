@@ -51,6 +51,7 @@ class CwltoolRunner:
             detail=detail,
             exit_code=handler.exit_code,
             outputs=outputs,
+            file_lists=_file_lists(result),
             log=log_path,
             wall_seconds=watch.wall_seconds,
             cpu_seconds=watch.cpu_seconds,
@@ -169,13 +170,29 @@ def _exit_detail(status: str, exit_code: int | None) -> str:
 
 def _files(result: Mapping[str, Any]) -> dict[str, Path]:
     """Return the outputs that are one file that exists."""
-    found: dict[str, Path] = {}
+    found = {_short(name): _existing(value) for name, value in result.items()}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _file_lists(result: Mapping[str, Any]) -> dict[str, tuple[Path, ...]]:
+    """Return the outputs that are lists of files that exist."""
+    found: dict[str, tuple[Path, ...]] = {}
     for name, value in result.items():
-        if isinstance(value, Mapping) and value.get("class") == "File":
-            path = Path(str(value.get("path") or str(value.get("location", "")).removeprefix("file://")))
-            if path.is_file():
-                found[name.rsplit("/", 1)[-1]] = path
+        paths = [_existing(item) for item in value] if isinstance(value, list) else []
+        if paths and None not in paths:
+            found[_short(name)] = tuple(path for path in paths if path is not None)
     return found
+
+
+def _short(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def _existing(value: Any) -> Path | None:
+    if not isinstance(value, Mapping) or value.get("class") != "File":
+        return None
+    path = Path(str(value.get("path") or str(value.get("location", "")).removeprefix("file://")))
+    return path if path.is_file() else None
 
 
 def _versions() -> dict[str, str]:
