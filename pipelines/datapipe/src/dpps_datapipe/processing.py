@@ -13,11 +13,14 @@ from typing import ClassVar
 import numpy as np
 from ctapipe.calib import CameraCalibrator
 from ctapipe.containers import ArrayEventContainer
+from ctapipe.reco import HillasReconstructor
+from ctapipe.reco.reconstructor import Reconstructor
 from ctapipe.tools.process import ProcessorTool
 
 # Known to ctapipe by its name once it is imported.
 from dpps_datapipe.camera_calibration import CameraCalibrationSource
 from dpps_datapipe.pointing_track import PointingTrack
+from dpps_datapipe.stereo import PlainHillasReconstructor
 
 __all__ = ["ObservationProcessor", "SelectedGainCalibrator", "mark_stored_channel"]
 
@@ -56,7 +59,10 @@ class SelectedGainCalibrator(CameraCalibrator):
 
 
 class ObservationProcessor(ProcessorTool):
-    """``ctapipe-process`` with `SelectedGainCalibrator` and `PointingTrack`; configured as the stock tool."""
+    """``ctapipe-process`` with `SelectedGainCalibrator`, `PointingTrack` and `PlainHillasReconstructor`.
+
+    It is configured as the stock tool is.
+    """
 
     classes: ClassVar = [*ProcessorTool.classes, CameraCalibrationSource]
 
@@ -64,10 +70,19 @@ class ObservationProcessor(ProcessorTool):
         """Prepare the stock tool."""
         super().setup()
         self.calibrate = SelectedGainCalibrator(parent=self, subarray=self.event_source.subarray)
+        self.process_shower.reconstructors = [
+            self._quicker(one) for one in self.process_shower.reconstructors
+        ]
         self._track = PointingTrack()
         if not self.event_source.is_simulation:
             # The last in the list: it sees what the others filled in.
             self._monitoring_sources.append(self._track)
+
+    def _quicker(self, reconstructor: Reconstructor) -> Reconstructor:
+        """Give what computes the same as a stock component in less time, where there is such."""
+        if type(reconstructor) is not HillasReconstructor:
+            return reconstructor
+        return PlainHillasReconstructor(self.event_source.subarray, parent=self.process_shower)
 
     def finish(self) -> None:
         """Write what belongs to the whole run."""
