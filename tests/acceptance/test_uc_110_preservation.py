@@ -74,20 +74,38 @@ def write_raw(running_system: RunningSystem) -> tuple[Path, Kept]:
     return path, Kept(f"/{name}", obs_id, path.read_bytes(), storages)
 
 
-def keep(dpps: Shell, running_system: RunningSystem) -> Kept:
-    """Let a file go its way until it is preserved."""
-    path, kept = write_raw(running_system)
-    announce(path)
+def keep(dpps: Shell, running_system: RunningSystem, number: int) -> list[Kept]:
+    """Let files go their way until they are preserved."""
+    written = [write_raw(running_system) for _ in range(number)]
+    for path, _ in written:
+        announce(path)
     dpps("ingest", str(running_system.folder.storage("CTAO-NORTH")))
-    wait_for(lambda: len(kept.places()) == 2 and not path.exists(), "two copies elsewhere and none on site")
-    return kept
+
+    def preserved() -> bool:
+        return all(len(kept.places()) == 2 and not path.exists() for path, kept in written)
+
+    wait_for(preserved, "two copies elsewhere and none on site")
+    return [kept for _, kept in written]
+
+
+@pytest.fixture(scope="module")
+def preserved() -> list[Kept]:
+    """Files that no test has taken yet."""
+    return []
+
+
+@pytest.fixture
+def kept(dpps: Shell, running_system: RunningSystem, preserved: list[Kept]) -> Kept:
+    """A preserved file of the test's own; those of all tests go their way at the same time."""
+    if not preserved:
+        preserved += keep(dpps, running_system, 3)
+    return preserved.pop()
 
 
 @pytest.mark.verifies_usecase("UC-110-1.6")
 def test_raw_data_cross_the_onsite_link_once_to_distant_centres(
-    dpps: Shell, running_system: RunningSystem
+    dpps: Shell, running_system: RunningSystem, kept: Kept
 ) -> None:
-    kept = keep(dpps, running_system)
     one, other = kept.places()
     assert {one, other} <= _OFFSITE
     assert great_circle_km(_PLACES[one], _PLACES[other]) >= 300
@@ -105,10 +123,7 @@ def test_raw_data_cross_the_onsite_link_once_to_distant_centres(
 
 
 @pytest.mark.verifies_usecase("UC-110-1.6")
-def test_damage_at_rest_is_repaired_and_the_last_copies_raise_an_alarm(
-    dpps: Shell, running_system: RunningSystem
-) -> None:
-    kept = keep(dpps, running_system)
+def test_damage_at_rest_is_repaired_and_the_last_copies_raise_an_alarm(dpps: Shell, kept: Kept) -> None:
     bad, good = sorted(kept.places())
     kept.flip(bad)
     found = dpps("data", "audit", "--rse", bad, "--all", exit_code=6)
@@ -144,10 +159,7 @@ def test_damage_at_rest_is_repaired_and_the_last_copies_raise_an_alarm(
 
 
 @pytest.mark.verifies_usecase("UC-110-1.6")
-def test_a_change_of_the_policy_moves_what_is_there(
-    dpps: Shell, running_system: RunningSystem, tmp_path: Path
-) -> None:
-    kept = keep(dpps, running_system)
+def test_a_change_of_the_policy_moves_what_is_there(dpps: Shell, kept: Kept, tmp_path: Path) -> None:
     before = kept.places()
     elsewhere = sorted(_OFFSITE - before)
     moved = (

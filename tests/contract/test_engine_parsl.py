@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dpps.adapters.parsl import executor
 from dpps.adapters.parsl.engine import ParslEngine
 from dpps.domain.work import ExitReason
 from dpps.testing.engine_contract import EngineContract, collect, eventually, play
@@ -68,7 +69,11 @@ def test_an_idle_executor_is_stopped_and_comes_back(tmp_path: Path) -> None:
     engine.stop()
 
 
-def test_a_killed_worker_pool_loses_its_job_and_is_replaced(tmp_path: Path) -> None:
+def test_a_killed_worker_pool_loses_its_job_and_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "_HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(executor, "_HEARTBEATS_LOST_SECONDS", 5)
     engine = ParslEngine(play, tmp_path / "parsl", workers=1)
     engine.submit("a", f"wait {tmp_path / 'never'}", priority=5)
     assert eventually((tmp_path / "never.waiting").exists)

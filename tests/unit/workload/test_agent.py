@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from dpps.composition.workload import utc_now
 from dpps.domain.errors import Unavailable
@@ -13,6 +15,7 @@ from dpps.domain.work import ExitReason, JobState, ProductionState, TaskState
 from dpps.testing.engine_contract import eventually
 from dpps.testing.listed_production import listed_production
 from dpps.testing.small_workload import copy_production, simulated
+from dpps.workload import decisions
 from dpps.workload.bundle import parse_bundle
 from dpps.workload.progress import production_status
 from dpps.workload.reporting import job_principal
@@ -95,7 +98,10 @@ def test_a_failing_payload_is_tried_three_times_and_explained(rig: Rig, tmp_path
     assert "no inputs ever came" in rig.store.transformation("night.dl2").reason
 
 
-def test_a_lost_report_is_recognised_and_the_task_repeated(rig: Rig, tmp_path: Path) -> None:
+def test_a_lost_report_is_recognised_and_the_task_repeated(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "_PATIENCE", (timedelta(0),))
     rig.system.archive("run1", b"events\n", simulated(1))
     rig.lost_reports.add("night.dl1.1.1")
     rig.system.submit(copy_production(tmp_path))
