@@ -1,5 +1,6 @@
 """Calibration runs: what is measured from the streams is what was injected."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,10 @@ def test_a_run_is_taken_once(write: Write, tmp_path: Path) -> None:
     assert stream.name.startswith("TEL001_SDH0000_20260115T210000_")
     assert stream.name.endswith("_TEL_CAL_CHUNK000.fits.fz")
     assert stream.with_name(f"{stream.name}.trigger").is_symlink()
+    (record,) = json.loads(Path(str(first["provenance"])).read_text(encoding="utf-8"))
+    made = [entry["url"] for entry in record["output"]]
+    assert made == [f"file://{name}" for name in [*first["files"], *first["truth"]]]
+    assert record["config"]["dpps-simpipe calibration-run"]["seed"] == first["seed"]
     assert take(path, output) == first
     with pytest.raises(Conflict, match="another description"):
         take(write(CALIBRATION, events=3), output)

@@ -1,5 +1,6 @@
 """A night as raw streams: what readers find, what the truth says, what an interruption leaves."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from astropy.table import QTable
 from ctapipe_io_zfits import ProtozfitsTelescopeEventSource
 from dpps_simpipe import resuming
 from dpps_simpipe.command import main
+from dpps_simpipe.instrument import load_model
 from dpps_simpipe.observation import observing, thrown
 from dpps_simpipe.observation.observing import observe
 from dpps_simpipe.observation.reading import load_night
@@ -55,6 +57,12 @@ def test_a_night_is_what_its_truth_says(
     assert any("0.0001 of the real flux" in cut for cut in block["cuts"])
     assert all(Path(name).is_symlink() for name in block["triggers"])
     assert not (output / ".unfinished").exists()
+    (record,) = json.loads(Path(str(block["provenance"])).read_text(encoding="utf-8"))
+    products = {entry["url"]: entry["sha256"] for entry in record["output"]}
+    for name in [*block["files"], block["truth"], block["notes"]]:
+        assert products[f"file://{name}"] == hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    assert record["input"][0]["url"] == f"file://{path}"
+    assert record["config"]["dpps-simpipe observe"]["instrument_model"]["sha256"] == load_model().sha256
     truth = _truth(block["truth"])
     assert len(truth) == block["events"] == sum(one["recorded"] for one in block["counts"].values())
     assert truth.meta["background_fraction"] == 1e-4

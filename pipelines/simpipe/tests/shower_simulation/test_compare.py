@@ -11,6 +11,7 @@ from dpps_simpipe.compare.campaign import compare
 from dpps_simpipe.compare.corsika import compare_corsika_event, read_corsika
 from dpps_simpipe.compare.real import read_simtel
 from dpps_simpipe.compare.report import draw, summarise, table
+from dpps_simpipe.compare.times import compare_times
 
 from dpps.domain.errors import Conflict, DamagedFile, NotFound
 
@@ -26,6 +27,7 @@ def _row(event: str, tel_id: int, **changes: object) -> dict[str, object]:
         "photons_spread": 50.0, "photoelectrons_real": 80, "photoelectrons_ours": 80.0,
         "photoelectrons_spread": 9.0, "triggered_real": True, "triggered_ours": 0.5,
         "image_real": image, "image_ours": image, "image_spread": image,
+        "trigger_time": {"real": 3.0, "deviation": 1.0, "spread": 2.0},
     }  # fmt: skip
     return {**row, **changes}
 
@@ -52,8 +54,27 @@ def test_sums_of_a_comparison(tmp_path: Path) -> None:
     assert summary["corsika"]["photons"]["ratio"] == pytest.approx(0.9)
     text = table(summary)
     assert "check: LST: width" in text
+    assert check["LST"]["trigger_times_ns"] == {
+        "real": 3.0, "deviation": 1.0, "spread": 2.0, "events": 2, "telescopes": 2
+    }  # fmt: skip
+    assert "trigger times within a type" in text
     draw(rows, spheres, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def test_trigger_times_are_compared_within_what_both_saw() -> None:
+    real = {1: 10.0, 2: 4.0, 3: 1.0, 4: 0.0}
+    # The clocks of the two simulations begin anywhere; the third telescope is 3 ns late in the real event.
+    ours = [{1: 110.0 + late, 2: 104.0 - late, 3: 98.0} for late in (-0.5, 0.0, 0.5)]
+    ours += [{1: 50.0, 9: 80.0}, {}]
+    found = compare_times(real, ours)
+    assert sorted(found) == [1, 2, 3]
+    assert found[3].deviation == pytest.approx(2.0)
+    assert found[1].deviation == pytest.approx(-1.0)
+    assert found[1].real == pytest.approx(10.0 - 3.75)
+    assert found[1].spread == pytest.approx(0.5)
+    assert found[3].spread == pytest.approx(0.0)
+    assert compare_times({}, ours) == {}
 
 
 def test_files_that_are_not_there_or_broken(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Run descriptions, events of a run, files made from them."""
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 import tables
 import yaml
 from ctapipe.io import EventSource, TableLoader
-from dpps_simpipe import resuming
+from dpps_simpipe import __version__, resuming
 from dpps_simpipe.command import main
 from dpps_simpipe.instrument import load_model
+from dpps_simpipe.simulation import production
 from dpps_simpipe.simulation.description import Run, is_run_description, load_run
 from dpps_simpipe.simulation.events import Simulator, tenth_percentile
 from dpps_simpipe.simulation.kinematics import draw_kinematics, random_of_shower
@@ -223,6 +225,44 @@ def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
         assert file.root._v_attrs["CTA INSTRUMENT ID"] == load_model().sha256
     with pytest.raises(Conflict, match=r"one\.h5 exists"):
         produce(path, tmp_path / "one.h5")
+    _check_record(tmp_path / "one.provenance.log", path, tmp_path / "one.h5")
+
+
+def _check_record(log: Path, description: Path, output: Path) -> None:
+    """The record names what is there, not the parts: description, model, the product with its checksum."""
+    (activity,) = json.loads(log.read_text(encoding="utf-8"))
+    (made,) = activity["output"]
+    assert made["url"] == f"file://{output}"
+    assert made["sha256"] == hashlib.sha256(output.read_bytes()).hexdigest()
+    used = {entry["role"]: entry["url"] for entry in activity["input"]}
+    model = load_model()
+    assert used["run description"] == f"file://{description}"
+    assert used[f"instrument model {model.label}"].endswith("model.yaml")
+    (configuration,) = activity["config"].values()
+    assert configuration["seed"] == DESCRIPTION["seed"]
+    assert configuration["instrument_model"] == {"version": model.version, "sha256": model.sha256}
+    assert len(activity["config_sha256"]) == 64
+    assert activity["system"]["dpps_simpipe_version"] == __version__
+
+
+def test_another_table_of_the_same_name_is_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before its blocks were put together, a run does not go on with another atmosphere."""
+    path, output = _write(tmp_path, atmosphere="air.dat"), tmp_path / "run.h5"
+    table = tmp_path / "air.dat"
+    table.write_text("one", encoding="utf-8")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(production, "run_jobs", killed)
+    for _ in range(2):  # the same table goes on
+        with pytest.raises(KeyboardInterrupt):
+            produce(path, output)
+    table.write_text("two", encoding="utf-8")
+    with pytest.raises(Conflict, match="another description"):
+        produce(path, output)
 
 
 def test_parts_of_another_run_are_refused(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from dpps_simpipe.atmosphere.builtin import BUILT_IN, built_in_atmosphere
 from dpps_simpipe.atmosphere.extinction import Aerosol, transmission
-from dpps_simpipe.atmosphere.loading import load_atmosphere
+from dpps_simpipe.atmosphere.loading import load_atmosphere, table_checksum
 from dpps_simpipe.atmosphere.profile import Air, Atmosphere
 from dpps_simpipe.atmosphere.readers import read_atmosphere
 
@@ -14,5 +14,6 @@ __all__ = [
     "built_in_atmosphere",
     "load_atmosphere",
     "read_atmosphere",
+    "table_checksum",
     "transmission",
 ]

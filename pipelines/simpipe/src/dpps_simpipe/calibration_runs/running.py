@@ -20,6 +20,7 @@ from dpps_simpipe.observation.blocks import LEAST_ALTITUDE_DEG
 from dpps_simpipe.observation.cameras import ORIGIN
 from dpps_simpipe.observation.products import SITES, model_words, write_json, write_table
 from dpps_simpipe.observation.sky import Horizon
+from dpps_simpipe.provenance import begin_record, simulation_inputs, write_record
 from dpps_simpipe.resuming import claimed, sweep
 from dpps_simpipe.streams import (
     Layout,
@@ -264,6 +265,11 @@ def take(
             next_step="Give at least one worker.",
         )
     run, output = load_calibration_run(description, model), output.resolve()
+    record = begin_record(
+        "dpps-simpipe calibration-run",
+        {**asdict(run), "scope": scope, "workers": workers},
+        run.load_array(),
+    )
     check_validity(load_model(run.model), f"calibration run {run.obs_id}", run.start, run.duration_s)
     fingerprint = _fingerprint(run, scope)
     layout = _layout(run, output, scope)
@@ -280,6 +286,12 @@ def take(
         run_jobs(_take_telescope, jobs, workers, lambda done: tell(done, len(jobs)))
         kinds = ("pixels", "events") + (("stars",) if run.kind == "stars" else ())
         truth = [_truth_path(run, output, tel_id, kind) for tel_id in run.tel_ids for kind in kinds]
+        write_record(
+            record,
+            manifest.with_suffix(".provenance.log"),
+            used=simulation_inputs(description, "calibration run description", run.model, ""),
+            made=[*((path, "stream") for path in files), *((path, "truth") for path in truth)],
+        )
         write_json(
             manifest,
             {
@@ -323,4 +335,10 @@ def _finished(path: Path, fingerprint: str, output: Path) -> dict[str, Any]:
             path=path,
         )
     absolute = {key: [str(output / name) for name in manifest[key]] for key in ("files", "truth")}
-    return {**manifest, **absolute, "manifest": str(path), "output": str(output)}
+    return {
+        **manifest,
+        **absolute,
+        "manifest": str(path),
+        "provenance": str(path.with_suffix(".provenance.log")),
+        "output": str(output),
+    }

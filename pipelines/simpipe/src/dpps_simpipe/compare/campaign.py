@@ -8,8 +8,10 @@ from typing import Any
 from dpps.domain.errors import Conflict, NotFound
 from dpps_simpipe.compare.corsika import compare_corsika_event, read_corsika
 from dpps_simpipe.compare.ours import compare_event
-from dpps_simpipe.compare.real import read_simtel
+from dpps_simpipe.compare.real import ARRAY, read_simtel
 from dpps_simpipe.compare.report import draw, summarise, table, write_json
+from dpps_simpipe.instrument import load_array
+from dpps_simpipe.made_with import made_with
 
 __all__ = ["CALIBRATION_FILES", "compare"]
 
@@ -65,7 +67,7 @@ def compare(
     """
     events = output / "events"
     events.mkdir(parents=True, exist_ok=True)
-    _claim(output, {"showers": showers, "seed": seed})
+    _claim(output, {"showers": showers, "seed": seed, **made_with(load_array(ARRAY))})
     tell = progress or (lambda _: None)
     telescope_rows: list[dict[str, Any]] = []
     for path in _files(simtel, "*simtel*"):

@@ -13,10 +13,12 @@ from numpy.random import Generator, Philox, SeedSequence
 from dpps_simpipe.camera.optics import imaged, pointing_axes
 from dpps_simpipe.camera.tables import prepare_camera
 from dpps_simpipe.compare.real import RealEvent, RealFile
+from dpps_simpipe.compare.times import TriggerTime, compare_times
 from dpps_simpipe.compiled import FloatArray, IntArray
 from dpps_simpipe.instrument import camera_description
+from dpps_simpipe.showers.constants import SPEED_OF_LIGHT
 from dpps_simpipe.simulation.description import Run
-from dpps_simpipe.simulation.events import Simulator, ThrownShower
+from dpps_simpipe.simulation.events import ArrayEvent, Simulator, ThrownShower
 from dpps_simpipe.simulation.kinematics import Kinematics
 
 __all__ = ["Image", "TelescopeComparison", "compare_event"]
@@ -66,6 +68,8 @@ class TelescopeComparison:
         Share of our events with the telescope.
     image_real, image_ours, image_spread : Image
         Parameters of the true image; ours: median and half the 16 to 84 % range.
+    trigger_time : TriggerTime
+        Trigger time relative to the other telescopes of its type, real and ours.
     """
 
     event: str
@@ -88,6 +92,7 @@ class TelescopeComparison:
     image_real: Image
     image_ours: Image
     image_spread: Image
+    trigger_time: TriggerTime
 
     def as_dict(self) -> dict[str, object]:
         """Give plain data.
@@ -156,6 +161,7 @@ def compare_event(file: RealFile, event: RealEvent, *, showers: int, seed: int) 
     count = len(file.array.telescopes)
     triggers = np.zeros(count)
     images: list[list[Image]] = [[] for _ in range(count)]
+    times: list[dict[int, float]] = []
     for number in range(showers):
         random = Generator(Philox(SeedSequence(seed, spawn_key=(number,))))
         shower = simulator.develop(kinematics, random, first_interaction=event.first_interaction)
@@ -164,7 +170,8 @@ def compare_event(file: RealFile, event: RealEvent, *, showers: int, seed: int) 
         depths.append(shower.depth_of_maximum)
         row = np.zeros(count)
         observed = simulator.observe(thrown, 0, random)
-        seen = set() if observed is None else {one.tel_id for one in observed.telescopes}
+        times.append({} if observed is None else _trigger_times(file, event, observed, axes[2]))
+        seen = times[-1].keys()
         for index, (telescope, light) in enumerate(
             zip(file.array.telescopes, simulator.photons(thrown, 0), strict=True)
         ):
@@ -177,7 +184,33 @@ def compare_event(file: RealFile, event: RealEvent, *, showers: int, seed: int) 
                 geometry = camera_description(telescope.kind).geometry
                 images[index].append(_image(image, geometry, telescope.kind.effective_focal_length_m))
         pes.append(row)
-    return _comparisons(file, event, np.array(photons), np.array(pes), depths, triggers, images)
+    compared = _compared_times(file, event, times)
+    return _comparisons(file, event, np.array(photons), np.array(pes), depths, triggers, images, compared)
+
+
+def _trigger_times(
+    file: RealFile, event: RealEvent, observed: ArrayEvent, pointing: FloatArray
+) -> dict[int, float]:
+    """Give trigger times in ns, the delay of a plane wave from the pointing taken out."""
+    positions = {one.tel_id: np.array(one.position_m) for one in file.array.telescopes}
+    core = np.array([*event.core, 0.0])
+    return {
+        one.tel_id: one.trigger_time - float((core - positions[one.tel_id]) @ pointing) / SPEED_OF_LIGHT
+        for one in observed.telescopes
+    }
+
+
+def _compared_times(
+    file: RealFile, event: RealEvent, times: list[dict[int, float]]
+) -> dict[int, TriggerTime]:
+    """Compare trigger times type by type."""
+    compared: dict[int, TriggerTime] = {}
+    for kind in {one.kind.name for one in file.array.telescopes}:
+        mine = {one.tel_id for one in file.array.telescopes if one.kind.name == kind}
+        real = {tel_id: time for tel_id, time in event.trigger_times.items() if tel_id in mine}
+        ours = [{tel_id: time for tel_id, time in one.items() if tel_id in mine} for one in times]
+        compared |= compare_times(real, ours)
+    return compared
 
 
 def _comparisons(
@@ -188,6 +221,7 @@ def _comparisons(
     depths: list[float],
     triggers: FloatArray,
     images: list[list[Image]],
+    times: dict[int, TriggerTime],
 ) -> list[TelescopeComparison]:
     """Sum up the showers of an event."""
     direction = np.array(
@@ -228,6 +262,7 @@ def _comparisons(
                 image_real=Image() if real is None else _image(real, geometry, kind.effective_focal_length_m),
                 image_ours=middle,
                 image_spread=spread,
+                trigger_time=times.get(tel_id, TriggerTime()),
             )
         )
     return result

@@ -15,7 +15,10 @@ from dpps_simpipe.compiled import FloatArray, IntArray
 from dpps_simpipe.instrument import Array, Telescope, load_array
 from dpps_simpipe.showers import PRIMARIES
 
-__all__ = ["RealEvent", "RealFile", "read_simtel"]
+__all__ = ["ARRAY", "RealEvent", "RealFile", "read_simtel"]
+
+#: Array of our instrument model whose telescope types stand for those of the files.
+ARRAY = "ctao-north-alpha"
 
 #: Types of eventio objects.
 ATMOSPHERE, MC_SHOWER, MC_EVENT, LIGHT = 1216, 2020, 2021, 2026
@@ -49,6 +52,9 @@ class RealEvent:
         Telescopes of the event.
     images : mapping of int to array
         True images of triggered telescopes.
+    trigger_times : mapping of int to float
+        Times in ns of triggered telescopes, relative to each other, the delay of a plane wave from the
+        pointing taken out.
     """
 
     name: str
@@ -63,6 +69,7 @@ class RealEvent:
     photoelectrons: Mapping[int, int]
     triggered: frozenset[int]
     images: Mapping[int, IntArray]
+    trigger_times: Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +179,7 @@ def _atmosphere(table: Mapping[str, FloatArray], name: str) -> Atmosphere:
 
 def _array(source: SimTelEventSource, level: float) -> Array:
     """Take the telescopes that we know: LSTs and NectarCams, by mirror and pixels."""
-    north = load_array("ctao-north-alpha")
+    north = load_array(ARRAY)
     kinds = {kind.size_type: kind for kind in north.kinds}
     telescopes = []
     for tel_id, description in source.subarray.tel.items():
@@ -223,5 +230,10 @@ def _events(
                 int(t): np.asarray(camera.true_image)
                 for t, camera in event.simulation.tel.items()
                 if t in known and camera.true_image is not None
+            },
+            trigger_times={
+                int(t): float((one.time - event.trigger.time).to_value("ns"))
+                for t, one in event.trigger.tel.items()
+                if t in known
             },
         )

@@ -70,6 +70,16 @@ def _images(rows: Sequence[Row], name: str) -> dict[str, float]:
     return _geometric_mean(ratios, [row["event"] for row in kept])
 
 
+def _times(rows: Sequence[Row]) -> dict[str, float]:
+    """Compare relative trigger times (ns): root mean squares over telescopes."""
+    kept = [row for row in rows if math.isfinite(row["trigger_time"]["deviation"])]
+    sizes = {
+        name: math.sqrt(np.mean([row["trigger_time"][name] ** 2 for row in kept])) if kept else math.nan
+        for name in ("real", "deviation", "spread")
+    }
+    return {**sizes, "events": len({row["event"] for row in kept}), "telescopes": len(kept)}
+
+
 def summarise(simtel: Sequence[Row], corsika: Sequence[Row], calibration: Sequence[str]) -> dict[str, Any]:
     """Sum up a comparison.
 
@@ -101,6 +111,7 @@ def summarise(simtel: Sequence[Row], corsika: Sequence[Row], calibration: Sequen
                     [row for row in mine if row["is_current"]], "photoelectrons_real", "photoelectrons_ours"
                 ),
                 **{name: _images(mine, name) for name in ("width", "length", "size")},
+                "trigger_times_ns": _times(mine),
                 "triggers_real": sum(row["triggered_real"] for row in mine if row["is_current"]),
                 "triggers_ours": sum(row["triggered_ours"] for row in mine if row["is_current"]),
             }
@@ -162,7 +173,24 @@ def table(summary: Mapping[str, Any]) -> str:
                 f"{half + ': ' + kind + ': telescope triggers':58} {numbers['triggers_real']:7d} real, "
                 f"{numbers['triggers_ours']:.1f} ours"
             )
+    lines += _lines_of_times(summary)
     return "\n".join(lines) + "\n"
+
+
+def _lines_of_times(summary: Mapping[str, Any]) -> list[str]:
+    """Write what is known of trigger times: no ratios."""
+    lines = ["", f"{'trigger times within a type, rms (ns)':40} {'real':>7} {'real - ours':>12} {'spread':>7}"
+             f" {'events':>7} {'tels':>6}"]  # fmt: skip
+    for half, entry in summary["halves"].items():
+        for kind, numbers in entry.items():
+            if not isinstance(numbers, Mapping) or "trigger_times_ns" not in numbers:
+                continue
+            one = numbers["trigger_times_ns"]
+            lines.append(
+                f"{half + ': ' + kind:40} {one['real']:7.2f} {one['deviation']:12.2f} {one['spread']:7.2f} "
+                f"{one['events']:7d} {one['telescopes']:6d}"
+            )
+    return lines
 
 
 def draw(simtel: Sequence[Row], corsika: Sequence[Row], path: Path) -> None:
@@ -175,9 +203,9 @@ def draw(simtel: Sequence[Row], corsika: Sequence[Row], path: Path) -> None:
     path : Path
         PNG file to write.
     """
-    figure = Figure(figsize=(11, 8), layout="constrained")
+    figure = Figure(figsize=(15, 8), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 2)
+    axes = figure.subplots(2, 3)
     _points(axes[0, 0], corsika, "photons", "CORSIKA: photons in spheres", lambda row: "gamma")
     _points(axes[0, 1], simtel, "photons", "sim_telarray: photons at telescopes", lambda row: row["primary"])
     current = [row for row in simtel if row["is_current"]]
@@ -196,7 +224,47 @@ def draw(simtel: Sequence[Row], corsika: Sequence[Row], path: Path) -> None:
         title="true images",
     )  # fmt: skip
     axes[1, 1].legend()
+    _draw_times(axes[0, 2], simtel)
+    _draw_sizes(axes[1, 2], simtel)
     figure.savefig(path, dpi=110)
+
+
+def _draw_times(axes: Any, rows: Sequence[Row]) -> None:
+    """Draw relative trigger times, real against ours."""
+    for kind in sorted({row["kind"] for row in rows}):
+        times = [
+            row["trigger_time"]
+            for row in rows
+            if row["kind"] == kind and math.isfinite(row["trigger_time"]["deviation"])
+        ]
+        axes.errorbar(
+            [time["real"] - time["deviation"] for time in times],
+            [time["real"] for time in times],
+            xerr=[time["spread"] for time in times],
+            fmt="o", ms=4, lw=0.5, label=kind,
+        )  # fmt: skip
+    axes.plot([-20.0, 20.0], [-20.0, 20.0], "k-", lw=0.8)
+    axes.set(xlabel="ours, mean (ns)", ylabel="real (ns)", title="trigger times against the mean of the type")
+    if rows:
+        axes.legend()
+
+
+def _draw_sizes(axes: Any, rows: Sequence[Row]) -> None:
+    """Draw width, length and size of true images, real over ours, against the impact distance."""
+    for name, marker in (("width", "o"), ("length", "s"), ("size", "^")):
+        pairs = [
+            (row["impact_m"], row["image_real"][name] / row["image_ours"][name])
+            for row in rows
+            if math.isfinite(row["image_real"][name]) and math.isfinite(row["image_ours"][name])
+        ]
+        if pairs:
+            axes.plot(*np.array(pairs).T, marker, ms=4, label=name)
+            axes.legend()
+    axes.axhline(1.0, color="k", lw=0.8)
+    axes.set(
+        yscale="log", ylim=(0.2, 5), xlabel="impact distance (m)", ylabel="real / median of ours",
+        title="true images",
+    )  # fmt: skip
 
 
 def _points(axes: Any, rows: Sequence[Row], what: str, title: str, group: Any) -> None:

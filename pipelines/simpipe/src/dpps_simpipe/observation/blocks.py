@@ -1,7 +1,7 @@
 """One observation block: slices made, put together, written as streams."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from dpps_simpipe.observation.recorded import Recorded, put_together
 from dpps_simpipe.observation.sky import Horizon, Track
 from dpps_simpipe.observation.slices import make_slice
 from dpps_simpipe.observation.thrown import n_slices
+from dpps_simpipe.provenance import begin_record, simulation_inputs, write_record
 from dpps_simpipe.resuming import claimed
 from dpps_simpipe.streams import (
     ArrayStream,
@@ -54,11 +55,14 @@ class Places:
         Second component of the logical file names.
     fingerprint : str
         Of the description and the software.
+    description : Path
+        Where the description came from, for the provenance records.
     """
 
     output: Path
     scope: str
     fingerprint: str
+    description: Path
 
     def manifest(self, block: Block) -> Path:
         """Give the manifest: the block is complete when it is there."""
@@ -67,6 +71,10 @@ class Places:
     def notes(self, block: Block) -> Path:
         """Give the notes for the event list."""
         return self.output / "observation" / f"OBSID{block.obs_id:019d}.yaml"
+
+    def record(self, block: Block) -> Path:
+        """Give the provenance record."""
+        return self.output / "observation" / f"OBSID{block.obs_id:019d}.provenance.log"
 
     def truth(self, block: Block) -> Path:
         """Give the truth."""
@@ -224,6 +232,8 @@ def make_block(
         The streams of the block are there, and not from this description.
     """
     array = night.load_array()
+    words = {**asdict(night), "obs_id": block.obs_id, "scope": places.scope, "workers": workers}
+    record = begin_record("dpps-simpipe observe", words, array)
     track = checked_track(block, array)
     described = stream_block(night, block, array, track)
     layout = Layout(output=places.output, scope=places.scope, block=described)
@@ -251,6 +261,16 @@ def make_block(
         write_notes(places.notes(block), night, block, array)
         manifest = _manifest(night, block, places, events, track, files)
         manifest["instrument_model"] = model_words(array)
+        products = [(path, "stream") for path in files]
+        products += [(places.truth(block), "truth"), (places.notes(block), "notes")]
+        write_record(
+            record,
+            places.record(block),
+            used=simulation_inputs(
+                places.description, "observation description", night.model, night.atmosphere
+            ),
+            made=products,
+        )
         write_json(places.manifest(block), manifest)
     return manifest
 

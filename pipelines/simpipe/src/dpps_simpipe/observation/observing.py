@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dpps.domain.errors import Conflict, InvalidInput
 from dpps_simpipe import __version__
+from dpps_simpipe.atmosphere import table_checksum
 from dpps_simpipe.instrument import Array, check_validity, load_model
 from dpps_simpipe.observation.blocks import Places, checked_track, make_block
 from dpps_simpipe.observation.description import Block, Night
@@ -30,8 +31,8 @@ def fingerprint(night: Night, scope: str) -> str:
         "model": night.load_array().model_sha256,
         "software": __version__,
     }
-    if Path(night.atmosphere).is_file():
-        values["atmosphere"] = hashlib.sha256(Path(night.atmosphere).read_bytes()).hexdigest()
+    if table := table_checksum(night.atmosphere):
+        values["atmosphere"] = table
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -163,7 +164,9 @@ def observe(
             next_step="Give at least one worker.",
         )
     night, output = load_night(description, model), output.resolve()
-    places = Places(output=output, scope=scope, fingerprint=fingerprint(night, scope))
+    places = Places(
+        output=output, scope=scope, fingerprint=fingerprint(night, scope), description=description
+    )
     checked_array(night)  # before the first block is made
     blocks = []
     for block in night.blocks:
@@ -210,4 +213,5 @@ def _with_paths(
         "truth": str(places.truth(block)),
         "notes": str(places.notes(block)),
         "manifest": str(places.manifest(block)),
+        "provenance": str(places.record(block)),
     }

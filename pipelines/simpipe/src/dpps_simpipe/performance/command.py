@@ -82,6 +82,8 @@ def measure(
         What the chain and the reference raise.
     """
     from dpps_simpipe.compare.report import write_json
+    from dpps_simpipe.instrument import load_array
+    from dpps_simpipe.made_with import made_with
     from dpps_simpipe.performance.chain import run_chain
     from dpps_simpipe.performance.report import draw, performance_table, read_reference, text
 
@@ -95,6 +97,7 @@ def measure(
     attribution = "reference: " + ", ".join(official[name] for name in named if name in official)
     summary: dict[str, object] = {
         **campaign.settings(),
+        **made_with(load_array(campaign.array)),
         "batches": campaign.batches,
         "events": counts,
         "response": "accepted" if products.response is not None else "refused",

@@ -113,7 +113,9 @@ def run_row(
     description = output.with_name(f"{output.stem}.run.yaml")
     told = run_description(job, seed=seed, spectral_index=grid.spectral_index[job.primary])
     description.write_text(yaml.safe_dump(told, sort_keys=False))
-    result = produce(description, output, workers=workers, progress=progress)
+    result = produce(
+        description, output, workers=workers, progress=progress, used=[(job_grid, "table of runs")]
+    )
     triggered = _triggered(output)
     manifest = output.with_name(f"{output.stem}.manifest.yml")
     write_manifest(

@@ -62,7 +62,7 @@ def merge_blocks(parts: Sequence[Path], output: Path, array: Array) -> None:
         )
     unfinished = output.with_name(f"unfinished_{output.name}")
     arguments = [*map(str, with_events), f"--output={unfinished}", "--overwrite", "--log-level=WARN"]
-    arguments.append(f"--provenance-log={output.with_suffix('.provenance.log')}")
+    arguments.append(f"--provenance-log={parts[0].with_name('merge.provenance.log')}")
     run_tool(MergeTool(), argv=arguments, raises=True)
     instrument = {
         "CTA INSTRUMENT SITE": array.site,

@@ -10,7 +10,9 @@ from ctapipe.core import run_tool
 from ctapipe.tools.process import ProcessorTool
 
 from dpps.domain.errors import Conflict, InvalidInput
+from dpps_simpipe.atmosphere import table_checksum
 from dpps_simpipe.durable import put_in_place
+from dpps_simpipe.provenance import begin_record, simulation_inputs, write_record
 from dpps_simpipe.resuming import claimed, sweep
 from dpps_simpipe.simulation.description import BLOCKS_PER_RUN, Run, load_run
 from dpps_simpipe.simulation.merging import merge_blocks
@@ -80,6 +82,8 @@ def _make_block(description: Path, block: int, target: Path, levels: tuple[str, 
 
 def _fingerprint(run: Run, levels: Sequence[str]) -> str:
     content = {"run": asdict(run), "model": run.load_array().model_sha256, "levels": sorted(levels)}
+    if table := table_checksum(run.atmosphere):
+        content["atmosphere"] = table
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -91,11 +95,12 @@ def produce(
     workers: int = 1,
     levels: Sequence[str] = ("dl1-images", "dl1-parameters"),
     progress: Callable[[int, int], None] | None = None,
+    used: Sequence[tuple[Path, str]] = (),
 ) -> Result:
     """Simulate a run into one ctapipe HDF5 file.
 
     Killed at any time, the next call goes on with the blocks that are missing. The content does not
-    depend on the number of workers.
+    depend on the number of workers. The provenance record lies beside the file (``.provenance.log``).
 
     Parameters
     ----------
@@ -109,6 +114,8 @@ def produce(
         What to write, see `LEVELS`.
     progress : callable or None
         Is told the number of finished blocks and of all blocks.
+    used : sequence of tuple
+        Further files with their roles that the description was made from, for the record.
 
     Returns
     -------
@@ -142,6 +149,8 @@ def produce(
             next_step="Choose another output, or remove the file.",
             path=output,
         )
+    described = {**asdict(run), "levels": sorted(levels), "workers": workers}
+    record = begin_record("dpps-simpipe simulate", described, run.load_array())
     targets = [parts / _part_name(run, block) for block in range(run.blocks)]
     with claimed(parts, _fingerprint(run, levels), [output]):
         missing = [block for block, target in enumerate(targets) if not target.exists()]
@@ -153,4 +162,11 @@ def produce(
         # It is there when an earlier call was killed while it tidied up.
         if not output.exists():
             merge_blocks(targets, output, run.load_array())
+        inputs = simulation_inputs(description, "run description", run.model, run.atmosphere)
+        write_record(
+            record,
+            output.with_suffix(".provenance.log"),
+            used=[*inputs, *used],
+            made=[(output, "simulated events")],
+        )
     return Result(output=output, blocks=run.blocks, blocks_before=before, showers=run.showers)
