@@ -84,7 +84,9 @@ def test_events_to_reconstructed_showers(dpps: Shell, running_system: RunningSys
     assert job.report is not None
     assert job.report.software["ctapipe"]
     assert '"activity_name"' in job.report.provenance["provenance_log"]
-    dl2 = next(lfn for lfn in status["products"] if "/DL2/" in lfn)
+    dl2 = next(lfn for lfn in status["products"] if "/DL2/Event/" in lfn)
+    records = [lfn for lfn in status["products"] if lfn.endswith(".provenance.json")]
+    assert len(records) == 2
     dpps("data", "get", dl2, "--output", str(tmp_path / "got"))
     (got,) = (tmp_path / "got").rglob("*.h5")
     assert got.read_bytes()[:8] == b"\x89HDF\r\n\x1a\n"

@@ -228,7 +228,7 @@ class _Demo:
         shown = show_science(published, night, lambda lfn: self._fetched(lfn, scratch), scratch / "science")
         self.record.pictures = [*shown.pictures, *self.record.pictures]
         self.record.science = shown.result
-        self.record.remarks += [f"Not simulated: {limit}." for limit in night.limits]
+        self.record.remarks += [f"Limit of the simulation: {limit}." for limit in night.limits]
 
     def _chains(self) -> list[tuple[str, str, str]]:
         """Return (name of the source, camera images, showers) of each chain, by lineage."""
