@@ -43,16 +43,18 @@ def _tell(line: str) -> None:
     sys.stderr.write(f"closure: {line}\n")
 
 
-def _observe(chain: Chain, seeds: range) -> Iterator[dict[str, Any]]:
+def _compared(chain: Chain, seeds: range) -> Iterator[dict[str, Any]]:
     """Give the comparisons of all nights, in the order in which they end."""
-    chain.response()
     with ThreadPoolExecutor(chain.jobs) as pool:
-        waiting = [pool.submit(chain.one_night, seed) for seed in seeds]
         try:
-            for done in as_completed(waiting):
-                yield done.result()
+            # Nights are observed beside the simulations of the response: neither needs the other.
+            made = [pool.submit(chain.response), *(pool.submit(chain.observed, seed) for seed in seeds)]
+            for done in as_completed(made):
+                done.result()
+            for night in as_completed([pool.submit(chain.one_night, seed) for seed in seeds]):
+                yield night.result()
         finally:
-            # Nights that run come to their end; those that wait need not begin when one has failed.
+            # What runs comes to its end; what waits need not begin when something has failed.
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -73,7 +75,7 @@ def _run(options: argparse.Namespace) -> None:
     )
     chain.check()
     rows: list[dict[str, Any]] = []
-    for row in _observe(chain, range(options.first_seed, options.first_seed + options.seeds)):
+    for row in _compared(chain, range(options.first_seed, options.first_seed + options.seeds)):
         rows = sorted([*rows, row], key=lambda one: one["seed"])
         table = pull_table(rows)
         # Written after every night: what is there so far can be looked at.

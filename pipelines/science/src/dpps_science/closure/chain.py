@@ -159,26 +159,46 @@ class Chain:
 
     def one_night(self, seed: int) -> dict[str, Any]:
         """Observe and analyse the night of a seed, once; return its comparison with what was injected."""
-        response = self.response()
-        folder = self.output / "nights" / f"seed{seed:05d}"
+        observed, response = self.observed(seed), self.response()
 
         def work(part: Path) -> None:
-            description = self._description(part, seed)
-            self.commands.run("dpps-simpipe", "observe", description, "--output", "raw", cwd=part)
-            blocks = sorted((part / "raw").rglob("SUB*_SUBARRAY_*"))
+            blocks = sorted(observed.glob("OBSID*.dl2.h5"))
             lists = [self._event_list(part, block, response) for block in blocks]
             self.commands.run(
                 "dpps-science", "spectrum", "--dl3", *lists, "--output", "spectrum.ecsv", cwd=part
             )
+            injected = observed / "night.yaml"
             self.commands.run(
                 "dpps-science",
-                *("compare", "spectrum.ecsv", "--injected", description, "--output", "comparison.json"),
+                *("compare", "spectrum.ecsv", "--injected", injected, "--output", "comparison.json"),
                 cwd=part,
             )
-            _remove_bulk(part)
+            for path in part.glob("*.h5"):
+                path.unlink()
 
-        compared = json.loads((do_once(folder, work) / "comparison.json").read_text(encoding="utf-8"))
+        folder = do_once(self.output / "nights" / f"seed{seed:05d}", work)
+        compared = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
         return {"seed": seed, **compared}
+
+    def observed(self, seed: int) -> Path:
+        """Observe the night of a seed and reconstruct its events, once; no response is in them.
+
+        Returns
+        -------
+        pathlib.Path
+            Folder of events (DL2), notes and truth.
+        """
+
+        def work(part: Path) -> None:
+            description = self._description(part, seed)
+            self.commands.run("dpps-simpipe", "observe", description, "--output", "raw", cwd=part)
+            for block in sorted((part / "raw").rglob("SUB*_SUBARRAY_*")):
+                self._reconstruct(part, block)
+            # What can be made again and is large.
+            shutil.rmtree(part / "raw" / "ctao")
+            shutil.rmtree(part / "staged")
+
+        return do_once(self.output / "observed" / f"seed{seed:05d}", work)
 
     def _description(self, part: Path, seed: int) -> Path:
         document = yaml.safe_load((self.night / "night.yaml").read_text(encoding="utf-8"))
@@ -188,27 +208,29 @@ class Chain:
         path.write_text(yaml.safe_dump({**document, "seed": seed}, sort_keys=False), encoding="utf-8")
         return path
 
-    def _event_list(self, part: Path, block: Path, response: Path) -> Path:
+    def _reconstruct(self, part: Path, block: Path) -> None:
         found = re.search(r"_(OBSID\d{19})_", block.name)
         if found is None:
             raise ConfigurationError("its name tells no observation block", path=block)
-        name, models = found[1], self.output / "models"
-        staged = _stage(part / "staged" / name, block)
+        name = found[1]
         self.commands.run(
             "dpps-datapipe",
-            *("process", "--config", self._reference("process_events"), "--input", staged),
-            *("--output", f"{name}.dl2.h5", "--DataWriter.write_dl1_images=False"),
-            *("--DataWriter.write_dl1_parameters=True", "--DataWriter.write_dl2=True"),
+            *("process", "--config", self._reference("process_events")),
+            *("--input", _stage(part / "staged" / name, block), "--output", f"{name}.dl2.h5"),
+            *("--DataWriter.write_dl1_images=False", "--DataWriter.write_dl1_parameters=True"),
+            "--DataWriter.write_dl2=True",
             cwd=part,
         )
-        both = (models / "energy.pkl", models / "gammaness.pkl")
-        self._apply(part, part / f"{name}.dl2.h5", f"{name}.h5", *both)
+
+    def _event_list(self, part: Path, events: Path, response: Path) -> Path:
+        name, models = events.name.split(".")[0], self.models()
+        self._apply(part, events, f"{name}.h5", models / "energy.pkl", models / "gammaness.pkl")
         output = part / f"{name}.fits.gz"
         self.commands.run(
             "dpps-datapipe",
             *("make-dl3", "--events", f"{name}.h5", "--cuts", response / "selection.fits.gz"),
             *("--irf", response / "irf.fits.gz"),
-            *("--observation", part / "raw" / "observation" / f"{name}.yaml"),
+            *("--observation", events.parent / "raw" / "observation" / f"{name}.yaml"),
             *("--output", output),
             cwd=part,
         )
@@ -234,11 +256,3 @@ def _stage(folder: Path, block: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(path.resolve())
     return driver
-
-
-def _remove_bulk(folder: Path) -> None:
-    """Remove what can be made again and is large: raw streams and event files."""
-    shutil.rmtree(folder / "raw" / "ctao")
-    shutil.rmtree(folder / "staged")
-    for path in folder.glob("*.h5"):
-        path.unlink()
