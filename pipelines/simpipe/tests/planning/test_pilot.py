@@ -15,6 +15,8 @@ from dpps_simpipe.instrument import load_array, subarray_description
 from dpps_simpipe.planning.command import main
 from dpps_simpipe.planning.limits import TriggeredEvents, derive_limits, read_limits
 from dpps_simpipe.planning.pilot import read_pilot_events
+from dpps_simpipe.planning.plan import Statistics
+from dpps_simpipe.planning.statistics import read_pilot, required_showers, spectrum_fraction
 
 from dpps.domain.steps import InsufficientStatistics
 
@@ -42,6 +44,10 @@ def write_pilot(path: Path, primary: int = 0, cone_deg: float = 4.0, **columns: 
     runs = QTable(
         {
             "energy_range_min": [0.02] * u.TeV,
+            "energy_range_max": [5.0] * u.TeV,
+            "spectral_index": [-1.0] * u.one,
+            "n_showers": [4000],
+            "shower_reuse": [2],
             "max_scatter_range": [THROWN_M] * u.m,
             "max_viewcone_radius": [cone_deg] * u.deg,
             "max_alt": [math.radians(89.999)] * u.rad,
@@ -88,6 +94,48 @@ def test_limits_of_a_pilot_narrow_a_plan(tmp_path: Path, capsys: pytest.CaptureF
     assert point["energy_tev"][0] == pytest.approx(one.energy_min_tev)
     assert point["core_scatter_max_m"] == pytest.approx(one.core_distance_max_m)
     assert point["view_cone_deg"][1] == pytest.approx(one.view_cone_max_deg)
+
+
+@pytest.mark.verifies_usecase("UC-150-3.1")
+def test_fractions_of_a_pilot_plan_what_the_response_asks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 8000 events at -1, 0.02 to 5 TeV, 4000 trigger from 0.05 TeV on: 4000 / 8000 log(250) / log(100)."""
+    files = [write_pilot(tmp_path / name) for name in ("one.h5", "two.h5")]
+    table = tmp_path / "pilot.ecsv"
+    words = ["pilot", *map(str, files), "--bins-per-decade", "4", "--output", str(table), "--json"]
+    assert main(words) == 0
+    rows = json.loads(capsys.readouterr().out)["fractions"]
+    assert rows[0]["fraction"] == 0.0
+    true = 0.5 * math.log(250.0) / math.log(100.0)
+    for row in rows[2:]:
+        assert row["measured"] == pytest.approx(true, rel=0.2)
+        assert 0.9 * row["measured"] < row["fraction"] < row["measured"]
+    assert sum(row["thrown"] for row in rows) == pytest.approx(16000.0)
+    source = read_pilot(table)
+    wanted = Statistics(relative_error=0.2, pilot=table, energy_tev=(0.2, 5.0), selection_fraction=0.6)
+    found = required_showers(wanted, (0.02, 5.0), -1.0, 1, source)
+    low, high = found.deciding_bin_tev or (0.0, 0.0)
+    expected = found.showers * true * 0.6 * spectrum_fraction((low, high), (0.02, 5.0), -1.0)
+    assert np.mean(np.random.default_rng(1).poisson(expected, 10_000) >= 25) >= 0.95
+
+
+def test_fractions_of_what_is_no_pilot_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gamma = write_pilot(tmp_path / "gamma.h5")
+    narrow = write_pilot(tmp_path / "narrow.h5", cone_deg=2.0)
+    few = write_pilot(tmp_path / "few.h5", true_energy=np.full(NUMBER, 1.0) * u.TeV)
+    table = tmp_path / "pilot.ecsv"
+    for words, code, says in (
+        ([gamma, narrow], 101, "of another primary, array, pointing or spectrum"),
+        ([few], 106, "at most 1 triggered gamma showers"),
+        ([gamma, "--confidence", "1"], 101, "confidence"),
+        ([tmp_path / "missing.h5"], 105, "not there"),
+    ):
+        assert main(["pilot", *map(str, words), "--output", str(table)]) == code
+        assert says in capsys.readouterr().err
+    assert not table.exists()
 
 
 def test_distances_are_those_across_the_shower(tmp_path: Path) -> None:

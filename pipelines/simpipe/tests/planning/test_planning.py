@@ -21,7 +21,7 @@ from dpps_simpipe.planning.jobs import read_grid, write_jobs
 from dpps_simpipe.planning.limits import Limits, TriggeredEvents, derive_limits, read_limits, write_limits
 from dpps_simpipe.planning.manifest import RunStatistics, make_manifest, read_manifest, write_manifest
 from dpps_simpipe.planning.plan import Cost, Plan, Statistics, load_plan
-from dpps_simpipe.planning.statistics import read_pilot, required_showers, spectrum_fraction
+from dpps_simpipe.planning.statistics import read_pilot, required_showers, selected_showers, spectrum_fraction
 
 from dpps.domain.steps import ConfigurationError, InsufficientStatistics, MissingInput
 
@@ -87,16 +87,40 @@ def test_scaling_moves_threshold_and_area_with_zenith_angle(planned: Planner) ->
 
 
 def test_the_number_of_showers_gives_the_error_asked_for(tmp_path: Path) -> None:
-    """Throw the showers that were asked for many times, and look how the effective area scatters."""
+    """Throw the showers that were asked for many times, and look how often enough of them are selected."""
     source = read_pilot(pilot(tmp_path / "pilot.ecsv", [0.1] * 8))
-    wanted = Statistics(relative_error=0.05, pilot=tmp_path / "pilot.ecsv", bins_per_decade=2)
+    wanted = Statistics(
+        relative_error=0.2, pilot=tmp_path / "pilot.ecsv", bins_per_decade=2, selection_fraction=0.7
+    )
     found = required_showers(wanted, (0.01, 100.0), -2.0, 1, source)
     assert found.deciding_bin_tev == pytest.approx((100 / math.sqrt(10), 100.0))
     part = spectrum_fraction(found.deciding_bin_tev or (0, 0), (0.01, 100.0), -2.0)
     generator = np.random.default_rng(1)
-    triggered = generator.binomial(generator.binomial(found.showers, part, size=4000), 0.1)
-    thrown = found.showers * part
-    assert np.std(triggered / thrown) / 0.1 == pytest.approx(0.05, rel=0.1)
+    selected = generator.binomial(found.showers, part * 0.1 * 0.7, size=20_000)
+    assert np.mean(selected >= 25) == pytest.approx(0.95, abs=0.01)  # 1 / sqrt(25) is 0.2
+
+
+def test_what_always_triggers_still_needs_its_showers(tmp_path: Path) -> None:
+    wanted = Statistics(relative_error=0.2, pilot=tmp_path / "pilot.ecsv", selection_fraction=1.0)
+    whole = read_pilot(pilot(tmp_path / "pilot.ecsv", [0.99] * 2))
+    found = required_showers(wanted, (0.01, 0.1), -1.0, 1, whole)
+    assert found.showers / 5 * 0.99 == pytest.approx(selected_showers(0.2, 0.95), rel=0.02)
+    assert selected_showers(0.2, 0.95) == pytest.approx(67.5 / 2, rel=0.01)  # chi-squared of 50: 67.50
+
+
+def test_one_wide_bin_reaches_to_its_edges(tmp_path: Path) -> None:
+    path = tmp_path / "pilot.ecsv"
+    QTable({"energy_min": [0.1] * u.TeV, "energy_max": [10.0] * u.TeV, "fraction": [0.5]}).write(path)
+    source = read_pilot(path)
+    assert [source.at(energy) for energy in (0.11, 1.0, 9.9)] == pytest.approx([0.5] * 3)
+    assert (source.at(0.09), source.at(11.0)) == (0.0, 0.0)
+    wanted = Statistics(relative_error=0.3, pilot=path)
+    assert required_showers(wanted, (0.1, 10.0), -2.0, 1, source).showers > 0
+
+
+def test_an_array_of_the_other_site_is_refused(planned: Planner) -> None:
+    with pytest.raises(ConfigurationError, match="CTAO-South-Alpha does not stand at the site North"):
+        load_plan(planned(array_layout_name="CTAO-South-Alpha"))
 
 
 def test_uses_of_one_shower_do_not_count_twice(tmp_path: Path) -> None:
@@ -113,8 +137,9 @@ def test_uses_of_one_shower_do_not_count_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fraction", "total", "message"),
     [
-        ([0.1, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1], None, None),
-        ([0.0] * 8, None, "nothing triggers"),
+        ([0.1] * 8, None, None),
+        ([0.1, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1], None, "nothing that triggers"),
+        ([0.0] * 8, None, "nothing that triggers"),
         ([0.1] * 8, 10, "at most 10"),
     ],
 )

@@ -74,7 +74,15 @@ def _parser() -> StepParser:
     limits.add_argument("--nsb-rate", type=float, help="photons/cm2/ns/sr (default: the dark night)")
     limits.add_argument("--output", type=Path, required=True, help="the table of limits (ECSV)")
     limits.set_defaults(run=_limits)
-    for one in (make, command, run, check, manifest, limits):
+    pilot = commands.add_parser("pilot", help="derive triggered fractions from a pilot run, for the plan")
+    pilot.add_argument("pilots", type=Path, nargs="+", metavar="FILE", help="events of one pilot (HDF5)")
+    pilot.add_argument("--bins-per-decade", type=int, default=5, help="bins of true energy (default 5)")
+    pilot.add_argument(
+        "--confidence", type=float, default=0.9, help="of the fractions' lower limits (default 0.9)"
+    )
+    pilot.add_argument("--output", type=Path, required=True, help="the table of fractions (ECSV)")
+    pilot.set_defaults(run=_pilot)
+    for one in (make, command, run, check, manifest, limits, pilot):
         one.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -222,6 +230,34 @@ def _limits(options: argparse.Namespace) -> tuple[Any, str]:
         for one, pilot in zip(found, pilots, strict=True)
     ]
     told = {"limits": [asdict(one) for one in found], "output": str(options.output)}
+    return told, "\n".join([*lines, f"written: {options.output}"]) + "\n"
+
+
+def _pilot(options: argparse.Namespace) -> tuple[Any, str]:
+    from dpps_simpipe.planning.fractions import fractions_of_pilots, write_fractions
+    from dpps_simpipe.planning.pilot import read_pilot_events
+
+    table = fractions_of_pilots(
+        [read_pilot_events(path) for path in options.pilots],
+        bins_per_decade=options.bins_per_decade,
+        confidence=options.confidence,
+    )
+    write_fractions(options.output, table)
+    rows: list[dict[str, Any]] = [
+        {
+            "energy_tev": [float(row["energy_min"].value), float(row["energy_max"].value)],
+            **{name: float(row[name]) for name in ("fraction", "measured", "triggered", "thrown")},
+        }
+        for row in table
+    ]
+    lines = [f"{'energy (TeV)':>20}{'triggered':>11}{'thrown':>9}{'fraction':>10}{'at least':>10}"]
+    for row in rows:
+        energy = "{:.3g} to {:.3g}".format(*row["energy_tev"])
+        lines.append(
+            f"{energy:>20}{row['triggered']:11.0f}{row['thrown']:9.1f}{row['measured']:10.3f}"
+            f"{row['fraction']:10.3f}"
+        )
+    told = {"fractions": rows, "output": str(options.output)}
     return told, "\n".join([*lines, f"written: {options.output}"]) + "\n"
 
 

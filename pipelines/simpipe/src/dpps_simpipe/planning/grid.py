@@ -113,7 +113,9 @@ def _point(
     requirement = required_showers(
         primary.statistics, thrown.energy_tev, primary.spectral_index, primary.cores_per_shower, pilot
     )
-    factor = math.cos(math.radians(zenith_deg)) ** plan.scaling.showers
+    given = primary.statistics.relative_error is None
+    # An error that is asked for holds at every point.
+    factor = math.cos(math.radians(zenith_deg)) ** plan.scaling.showers if given else 1.0
     return GridPoint(
         primary=primary.primary,
         zenith_deg=zenith_deg,

@@ -34,8 +34,12 @@ class Pilot:
         Name of the array.
     zenith_deg, azimuth_deg : float
         Pointing in degrees; azimuth from North to East.
-    energy_min_tev, core_distance_max_m, view_cone_max_deg : float
+    energy_min_tev, energy_max_tev, core_distance_max_m, view_cone_max_deg : float
         Limits of what was thrown, in TeV, m and degrees.
+    spectral_index : float
+        Of the thrown spectrum.
+    thrown : int
+        Thrown events: showers with their uses.
     events : TriggeredEvents
         Truth of what triggered.
     """
@@ -46,8 +50,11 @@ class Pilot:
     zenith_deg: float
     azimuth_deg: float
     energy_min_tev: float
+    energy_max_tev: float
     core_distance_max_m: float
     view_cone_max_deg: float
+    spectral_index: float
+    thrown: int
     events: TriggeredEvents
 
 
@@ -91,17 +98,20 @@ def read_pilot_events(path: Path) -> Pilot:
         zenith_deg=round(math.degrees(zenith), 6),
         azimuth_deg=round(math.degrees(azimuth) % 360.0, 6),
         energy_min_tev=float(runs["energy_range_min"].quantity.to_value("TeV").min()),
+        energy_max_tev=float(runs["energy_range_max"].quantity.to_value("TeV").max()),
         core_distance_max_m=float(runs["max_scatter_range"].quantity.to_value("m").max()),
         view_cone_max_deg=float(runs["max_viewcone_radius"].quantity.to_value("deg").max()),
+        spectral_index=_shared(path, runs, "spectral_index", ""),
+        thrown=int(np.sum(runs["n_showers"] * runs["shower_reuse"])),
         events=_triggered(showers, zenith, azimuth),
     )
 
 
-def _shared(path: Path, runs: Any, name: str) -> float:
-    """Give the angle that all runs share, in radians."""
-    values = runs[name].quantity.to_value("rad")
+def _shared(path: Path, runs: Any, name: str, unit: str = "rad") -> float:
+    """Give the value that all runs share."""
+    values = runs[name].quantity.to_value(unit)
     if np.ptp(values) > 1e-6:
-        raise CorruptedInput(f"its runs differ in {name}", "give one file for each pointing", path=path)
+        raise CorruptedInput(f"its runs differ in {name}", "give one file for each kind of run", path=path)
     return float(values[0])
 
 

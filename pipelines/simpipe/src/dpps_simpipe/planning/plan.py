@@ -35,7 +35,12 @@ class Statistics(_Part):
     total_showers: Annotated[int, Field(gt=0, le=_SHOWERS_MAX)] | None = None
     """Showers at each point; with `relative_error`, the most that may be thrown."""
     relative_error: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Statistical error of the effective area in every bin of the range, relative to it."""
+    """Statistical error of the effective area in every bin of the range, relative to it: one over the root of
+    the selected showers."""
+    selection_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Part of the triggered events that pass the cuts of the response."""
+    probability: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    """With which a bin gets the showers that its error asks for."""
     bins_per_decade: Annotated[int, Field(ge=1, le=50)] = 5
     energy_tev: tuple[Positive, Positive] | None = None
     """Range of true energy in which the error holds, in TeV; default: all of the primary's."""
@@ -128,6 +133,13 @@ class Plan(_Part):
     first_run: Annotated[int, Field(ge=1)] = 1
     corsika_le_interaction: Name = "urqmd"
     corsika_he_interaction: Name = "epos"
+
+    @model_validator(mode="after")
+    def _array_of_the_site(self) -> Self:
+        other = "south" if self.site == "North" else "north"
+        if other in self.array_layout_name.lower():
+            raise ValueError(f"the array {self.array_layout_name} does not stand at the site {self.site}")
+        return self
 
     @model_validator(mode="after")
     def _each_primary_once(self) -> Self:

@@ -1,8 +1,14 @@
 """How many showers a relative error of the effective area takes.
 
-In a bin of true energy with the triggered fraction ``p`` of thrown events, `n` triggered events measure the
-effective area with the relative error ``sqrt((1 - p) / n)`` (binomial). Events that share one shower are not
-independent: only the first of them counts here, so that the answer is never too small.
+A response with the relative error ``e`` in a bin of true energy needs ``n = ceil(1 / e^2)`` selected showers
+there: what ``dpps-datapipe compute-irf`` asks for. Events that share one shower count once. With the
+triggered fraction ``p`` of thrown events, the part ``s`` of triggered events that pass the cuts, and ``r``
+cores for each shower, a thrown shower is selected with the probability ``q = 1 - (1 - p s)^r``; this takes
+the cores for independent, which showers that fluctuate together are not quite. The number selected of ``N``
+showers is binomial, which scatters less than the Poisson distribution of the same mean ``m``; that has at
+least ``n`` with the probability ``P`` where ``m = chi2(P, 2 n) / 2``, half the quantile of the chi-squared
+distribution with ``2 n`` degrees of freedom (F. Garwood, Biometrika 28 (1936) 437). So ``N = m / (q f)``,
+where ``f`` is the part of the thrown spectrum within the bin.
 """
 
 from __future__ import annotations
@@ -16,12 +22,20 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
 from dpps.domain.steps import ConfigurationError, InsufficientStatistics
 from dpps_simpipe.planning.plan import Statistics
 from dpps_simpipe.planning.power_law import power_law_integral
 
-__all__ = ["PilotFractions", "Requirement", "read_pilot", "required_showers", "spectrum_fraction"]
+__all__ = [
+    "PilotFractions",
+    "Requirement",
+    "read_pilot",
+    "required_showers",
+    "selected_showers",
+    "spectrum_fraction",
+]
 
 _COLUMNS = ("energy_min", "energy_max", "fraction")
 
@@ -45,14 +59,15 @@ class PilotFractions:
     source: str
 
     def at(self, energy_tev: float) -> float:
-        """Return the fraction at an energy, interpolated between bin centres (log-log where above 0)."""
+        """Return the fraction at an energy; 0 outside of all bins, and in a bin where nothing triggered.
+
+        Between the centres of bins that triggered it is interpolated (log-log).
+        """
+        place = int(np.searchsorted(self.edges_tev, energy_tev, side="right")) - 1
+        if not 0 <= place < len(self.fraction) or self.fraction[place] <= 0:
+            return 0.0
         centres = np.sqrt(self.edges_tev[:-1] * self.edges_tev[1:])
         known = self.fraction > 0
-        if not known.any():
-            return 0.0
-        first, last = centres[known][0], centres[known][-1]
-        if not first / 1.5 <= energy_tev <= last * 1.5:
-            return 0.0
         logarithm = np.interp(np.log(energy_tev), np.log(centres[known]), np.log(self.fraction[known]))
         return float(np.exp(logarithm))
 
@@ -144,7 +159,7 @@ def required_showers(
         )
     most, deciding = 0.0, None
     for one in _bins(low, high, statistics.bins_per_decade):
-        showers = _showers_of_bin(one, statistics.relative_error, energy_tev, index, cores_per_shower, pilot)
+        showers = _showers_of_bin(one, statistics, energy_tev, index, cores_per_shower, pilot)
         if showers > most:
             most, deciding = showers, one
     needed = math.ceil(most)
@@ -168,25 +183,44 @@ def _bins(low: float, high: float, per_decade: int) -> list[tuple[float, float]]
     return [(float(start), float(end)) for start, end in pairwise(edges)]
 
 
+def selected_showers(relative_error: float, probability: float) -> float:
+    """Return how many selected showers must be expected for enough of them to come.
+
+    Parameters
+    ----------
+    relative_error : float
+        Of the effective area: ``1 / sqrt(n)`` of the selected showers.
+    probability : float
+        With which that many are selected.
+
+    Returns
+    -------
+    float
+        Mean of the Poisson distribution.
+    """
+    needed = math.ceil(1.0 / relative_error**2 - 1e-9)  # 0.2 asks for 25, not for 26
+    return float(gammaincinv(needed, probability))
+
+
 def _showers_of_bin(
     bin_tev: tuple[float, float],
-    relative_error: float,
+    statistics: Statistics,
     energy_tev: tuple[float, float],
     index: float,
     cores_per_shower: int,
     pilot: PilotFractions,
 ) -> float:
+    expected = selected_showers(statistics.relative_error or math.nan, statistics.probability)
     fraction = pilot.at(math.sqrt(bin_tev[0] * bin_tev[1]))
     if fraction <= 0:
         raise InsufficientStatistics(
-            f"{pilot.source}: nothing triggers between {bin_tev[0]:.3g} and {bin_tev[1]:.3g} TeV, so that no "
-            "number of showers can be given",
+            f"{pilot.source} tells of nothing that triggers between {bin_tev[0]:.3g} and {bin_tev[1]:.3g} "
+            "TeV, so that no number of showers can be given",
             "narrow statistics.energy_tev, or give a pilot with more showers",
         )
-    # At least one of the uses of a shower triggers.
-    triggered_showers = 1.0 - (1.0 - fraction) ** cores_per_shower
-    needed = max((1.0 - triggered_showers) / relative_error**2, 1.0)
-    return needed / (triggered_showers * spectrum_fraction(bin_tev, energy_tev, index))
+    # At least one of the uses of a shower is selected.
+    selected = 1.0 - (1.0 - fraction * statistics.selection_fraction) ** cores_per_shower
+    return expected / (selected * spectrum_fraction(bin_tev, energy_tev, index))
 
 
 def _expected(
