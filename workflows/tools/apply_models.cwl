@@ -26,7 +26,8 @@ inputs:
     inputBinding: {prefix: --output}
   provenance_log_filename:
     type: string
-    default: apply_models.provenance.log
+    # As published.
+    default: compute_irf.provenance.log
     doc: Name of the provenance record.
     inputBinding: {prefix: --provenance-log}
 outputs:

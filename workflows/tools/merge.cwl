@@ -18,7 +18,7 @@ inputs:
     inputBinding: {position: 1}
   provenance_log_filename:
     type: string
-    default: merge.provenance.log
+    default: ctapipe-merge.provenance.log
     doc: Name of the provenance record.
     inputBinding: {prefix: --provenance-log}
 outputs:

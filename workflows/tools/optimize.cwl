@@ -29,7 +29,7 @@ inputs:
     inputBinding: {prefix: --output}
   provenance_log_filename:
     type: string
-    default: optimize.provenance.log
+    default: optimize_event_selection.provenance.log
     doc: Name of the provenance record.
     inputBinding: {prefix: --provenance-log}
 outputs:

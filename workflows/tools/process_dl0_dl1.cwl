@@ -34,6 +34,7 @@ requirements:
           }
           throw "unknown array element in the file name " + basename;
         }
+        function chosen(given, otherwise) { return given === null ? otherwise : given; }
         function stagedName(basename) {
           var kind = /^SUB/.test(basename) ? "triggers" : "events";
           return "DL0/" + elementName(basename) + "/acada/acada-adh/" + kind
@@ -64,8 +65,8 @@ arguments:
   - valueFrom: >-
       $(inputs.camera_calibration_file === null
         ? null : "--monitoring-source=CameraCalibrationSource")
-  - valueFrom: --DataWriter.write_dl1_images=$(inputs.write_images)
-  - valueFrom: --DataWriter.write_dl1_parameters=$(inputs.write_parameters)
+  - valueFrom: --DataWriter.write_dl1_images=$(chosen(inputs.images, inputs.write_images))
+  - valueFrom: --DataWriter.write_dl1_parameters=$(chosen(inputs.parameters, inputs.write_parameters))
 inputs:
   processing_config:
     type: File?
@@ -97,13 +98,19 @@ inputs:
     type: boolean
     default: true
     doc: Write the parameters of the camera images.
+  images:
+    type: boolean?
+    doc: Other name of `write_images`, used by job files of the observatory; given, it decides.
+  parameters:
+    type: boolean?
+    doc: Other name of `write_parameters`; given, it decides.
   dl1_filename:
     type: string
     doc: Name of the file of DL1 events.
     inputBinding: {prefix: --output}
   provenance_log_filename:
     type: string
-    default: process_dl0_dl1.provenance.log
+    default: ctapipe-process_dl0_dl1.provenance.log
     doc: Name of the provenance record.
     inputBinding: {prefix: --provenance-log}
 outputs:

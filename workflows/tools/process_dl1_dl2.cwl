@@ -29,7 +29,7 @@ inputs:
     inputBinding: {prefix: --output}
   provenance_log_filename:
     type: string
-    default: process_dl1_dl2.provenance.log
+    default: ctapipe-process_dl1_dl2.provenance.log
     doc: Name of the provenance record.
     inputBinding: {prefix: --provenance-log}
 outputs:

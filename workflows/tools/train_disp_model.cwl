@@ -5,8 +5,6 @@ doc: |
   Run `ctapipe-train-disp-reconstructor` on simulated events. Checked: the files are whole and of one
   array, and there are events left after the selection.
   The versions of ctapipe and scikit-learn are kept in the model.
-requirements:
-  InlineJavascriptRequirement: {}
 baseCommand: [dpps-datapipe, train-disp-reconstructor]
 inputs:
   config:
@@ -19,11 +17,13 @@ inputs:
     inputBinding: {prefix: --input}
   output_filename:
     type: string
+    default: disp_reco_model.pkl
     doc: Name of the model.
     inputBinding: {prefix: --output}
   cv_output_filename:
     type: string?
-    doc: Name of the table of the cross-validation; none is written without it.
+    default: disp_cross_validation.h5
+    doc: Name of the table of the cross-validation.
     inputBinding: {prefix: --cv-output}
   provenance_log_filename:
     type: string
@@ -36,7 +36,7 @@ outputs:
     outputBinding: {glob: $(inputs.output_filename)}
   cross_validation:
     type: File?
-    outputBinding: {glob: "$(inputs.cv_output_filename === null ? [] : inputs.cv_output_filename)"}
+    outputBinding: {glob: $(inputs.cv_output_filename)}
   provenance_log:
     type: File
     outputBinding: {glob: $(inputs.provenance_log_filename)}

@@ -5,8 +5,6 @@ doc: |
   Run `ctapipe-train-particle-classifier` on simulated events. Checked: the files are whole and of one
   array, and there are events left after the selection.
   The versions of ctapipe and scikit-learn are kept in the model.
-requirements:
-  InlineJavascriptRequirement: {}
 baseCommand: [dpps-datapipe, train-particle-classifier]
 inputs:
   config:
@@ -23,15 +21,18 @@ inputs:
     inputBinding: {prefix: --background}
   output_filename:
     type: string
+    default: gammaness_reco_model.pkl
     doc: Name of the model.
     inputBinding: {prefix: --output}
   cv_output_filename:
     type: string?
-    doc: Name of the table of the cross-validation; none is written without it.
+    default: gammaness_cross_validation.h5
+    doc: Name of the table of the cross-validation.
     inputBinding: {prefix: --cv-output}
   provenance_log_filename:
     type: string
-    default: train_gammaness_model.provenance.log
+    # As published.
+    default: train_energy_model.provenance.log
     doc: Name of the provenance record.
     inputBinding: {prefix: --provenance-log}
 outputs:
@@ -40,7 +41,7 @@ outputs:
     outputBinding: {glob: $(inputs.output_filename)}
   cross_validation:
     type: File?
-    outputBinding: {glob: "$(inputs.cv_output_filename === null ? [] : inputs.cv_output_filename)"}
+    outputBinding: {glob: $(inputs.cv_output_filename)}
   provenance_log:
     type: File
     outputBinding: {glob: $(inputs.provenance_log_filename)}

@@ -36,6 +36,9 @@ outputs:
   dl3:
     type: File
     outputSource: event_list/dl3
+  models_provenance_log:
+    type: File
+    outputSource: event_list/models_provenance_log
   dl3_provenance_log:
     type: File
     outputSource: event_list/dl3_provenance_log
@@ -49,4 +52,4 @@ steps:
       event_selection: event_selection
       irfs: {source: [irf], linkMerge: merge_flattened}
       observation: observation
-    out: [dl2, dl3, dl3_provenance_log]
+    out: [dl2, dl3, models_provenance_log, dl3_provenance_log]

@@ -18,12 +18,24 @@ inputs:
   irf_configs:
     type: File[]
     doc: Configurations of the response, one for each event type.
-  gammas_optimize: {type: File, doc: Gammas to optimise on.}
-  protons_optimize: {type: File, doc: Protons to optimise on.}
-  electrons_optimize: {type: File?, doc: Electrons to optimise on.}
-  gammas_irf: {type: File, doc: Gammas of the response.}
-  protons_irf: {type: File, doc: Protons of the response.}
-  electrons_irf: {type: File?, doc: Electrons of the response.}
+  gammas_optimize:
+    type: File
+    doc: Gammas to optimise on.
+  protons_optimize:
+    type: File
+    doc: Protons to optimise on.
+  electrons_optimize:
+    type: File?
+    doc: Electrons to optimise on.
+  gammas_irf:
+    type: File
+    doc: Gammas of the response.
+  protons_irf:
+    type: File
+    doc: Protons of the response.
+  electrons_irf:
+    type: File?
+    doc: Electrons of the response.
 outputs:
   event_selections:
     type: File[]
@@ -37,6 +49,15 @@ outputs:
   irf_checks:
     type: File[]
     outputSource: one_type/irf_check
+  optimize_provenance_logs:
+    type: File[]
+    outputSource: one_type/optimize_provenance_log
+  compute_irf_provenance_logs:
+    type: File[]
+    outputSource: one_type/compute_irf_provenance_log
+  check_irf_provenance_logs:
+    type: File[]
+    outputSource: one_type/check_irf_provenance_log
 steps:
   one_type:
     run: workflow_optimize_and_irf.cwl
@@ -53,4 +74,11 @@ steps:
       gammas_irf: gammas_irf
       protons_irf: protons_irf
       electrons_irf: electrons_irf
-    out: [event_selection, irf, metrics, irf_check]
+    out:
+      - event_selection
+      - irf
+      - metrics
+      - irf_check
+      - optimize_provenance_log
+      - compute_irf_provenance_log
+      - check_irf_provenance_log

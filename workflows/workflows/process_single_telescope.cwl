@@ -62,4 +62,5 @@ steps:
       events: process_dl0_dl1/dl1
       models: models
       output_filename: dl2_filename
+      provenance_log_filename: {default: apply_models.provenance.log}
     out: [applied_events, provenance_log]

@@ -24,6 +24,9 @@ inputs:
   protons:
     type: File
     doc: Protons of the response.
+  electrons:
+    type: File?
+    doc: Electrons of event selection and response.
   processing_config:
     type: File
     doc: Configuration of the processing, that of the observations.
@@ -65,25 +68,47 @@ outputs:
   irf_check:
     type: File
     outputSource: check_irf/report
-  irf_provenance_log:
-    type: File
-    outputSource: compute_irf/provenance_log
+  process_provenance_logs:
+    type: File[]
+    outputSource: process/provenance_logs
   train_energy_provenance_log:
     type: File
     outputSource: train_energy/provenance_log
   train_gammaness_provenance_log:
     type: File
     outputSource: train_gammaness/provenance_log
+  apply_models_provenance_logs:
+    type: File[]
+    outputSource:
+      - gammas_train_energy/provenance_log
+      - protons_train_energy/provenance_log
+      - gammas_applied/provenance_log
+      - protons_applied/provenance_log
+      - electrons_applied/provenance_log
+    linkMerge: merge_flattened
+    pickValue: all_non_null
+  optimize_provenance_log:
+    type: File
+    outputSource: select/provenance_log
+  compute_irf_provenance_log:
+    type: File
+    outputSource: compute_irf/provenance_log
+  check_irf_provenance_log:
+    type: File
+    outputSource: check_irf/provenance_log
 steps:
   process:
     run: ../tools/process_files.cwl
     in:
-      input_files: {source: [gammas_train, protons_train, gammas, protons], linkMerge: merge_flattened}
+      input_files:
+        source: [gammas_train, protons_train, gammas, protons, electrons]
+        linkMerge: merge_flattened
+        pickValue: all_non_null
       processing_config: processing_config
       jobs: jobs
       recompute_parameters: {default: true}
       write_parameters: {default: true}
-    out: [products]
+    out: [products, provenance_logs]
   gammas_train_dl2:
     run: internal/product_of.cwl
     in: {products: process/products, input_file: gammas_train}
@@ -100,6 +125,11 @@ steps:
     run: internal/product_of.cwl
     in: {products: process/products, input_file: protons}
     out: [product]
+  electrons_dl2:
+    run: internal/product_of.cwl
+    when: $(inputs.input_file !== null)
+    in: {products: process/products, input_file: electrons}
+    out: [product]
   train_energy:
     run: ../tools/train_energy_model.cwl
     in:
@@ -114,7 +144,8 @@ steps:
       events: gammas_train_dl2/product
       models: {source: [train_energy/reco_model], linkMerge: merge_flattened}
       output_filename: {default: gammas_train.energy.h5}
-    out: [applied_events]
+      provenance_log_filename: {default: gammas_train.energy.provenance.log}
+    out: [applied_events, provenance_log]
   protons_train_energy:
     run: ../tools/apply_models.cwl
     in:
@@ -122,7 +153,8 @@ steps:
       events: protons_train_dl2/product
       models: {source: [train_energy/reco_model], linkMerge: merge_flattened}
       output_filename: {default: protons_train.energy.h5}
-    out: [applied_events]
+      provenance_log_filename: {default: protons_train.energy.provenance.log}
+    out: [applied_events, provenance_log]
   train_gammaness:
     run: ../tools/train_gammaness_model.cwl
     in:
@@ -130,6 +162,7 @@ steps:
       gamma_events: gammas_train_energy/applied_events
       background_events: protons_train_energy/applied_events
       output_filename: {default: gammaness.pkl}
+      provenance_log_filename: {default: train_gammaness_model.provenance.log}
     out: [reco_model, provenance_log]
   gammas_applied:
     run: ../tools/apply_models.cwl
@@ -138,7 +171,8 @@ steps:
       events: gammas_dl2/product
       models: {source: [train_energy/reco_model, train_gammaness/reco_model], linkMerge: merge_flattened}
       output_filename: {default: gammas.applied.h5}
-    out: [applied_events]
+      provenance_log_filename: {default: gammas.applied.provenance.log}
+    out: [applied_events, provenance_log]
   protons_applied:
     run: ../tools/apply_models.cwl
     in:
@@ -146,13 +180,25 @@ steps:
       events: protons_dl2/product
       models: {source: [train_energy/reco_model, train_gammaness/reco_model], linkMerge: merge_flattened}
       output_filename: {default: protons.applied.h5}
-    out: [applied_events]
+      provenance_log_filename: {default: protons.applied.provenance.log}
+    out: [applied_events, provenance_log]
+  electrons_applied:
+    run: ../tools/apply_models.cwl
+    when: $(inputs.events !== null)
+    in:
+      config: models_config
+      events: electrons_dl2/product
+      models: {source: [train_energy/reco_model, train_gammaness/reco_model], linkMerge: merge_flattened}
+      output_filename: {default: electrons.applied.h5}
+      provenance_log_filename: {default: electrons.applied.provenance.log}
+    out: [applied_events, provenance_log]
   select:
     run: ../tools/optimize.cwl
     in:
       config: selection_config
       gammas: gammas_applied/applied_events
       protons: protons_applied/applied_events
+      electrons: electrons_applied/applied_events
       output_filename: {default: event_selection.fits.gz}
     out: [event_selection, provenance_log]
   compute_irf:
@@ -161,6 +207,7 @@ steps:
       config: irf_config
       gammas: gammas_applied/applied_events
       protons: protons_applied/applied_events
+      electrons: electrons_applied/applied_events
       event_selection: select/event_selection
     out: [irf, provenance_log]
   check_irf:

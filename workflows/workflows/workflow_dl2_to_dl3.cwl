@@ -50,6 +50,7 @@ steps:
       events: events
       models: models
       output_filename: applied_filename
+      provenance_log_filename: {default: apply_models.provenance.log}
     out: [applied_events, provenance_log]
   make_dl3:
     run: ../tools/make_dl3.cwl

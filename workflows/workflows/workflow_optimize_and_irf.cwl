@@ -52,7 +52,7 @@ outputs:
   optimize_provenance_log:
     type: File
     outputSource: optimize/provenance_log
-  irf_provenance_log:
+  compute_irf_provenance_log:
     type: File
     outputSource: compute_irf/provenance_log
   irf_check:
@@ -61,6 +61,9 @@ outputs:
   irf_curves:
     type: File
     outputSource: check_irf/plot
+  check_irf_provenance_log:
+    type: File
+    outputSource: check_irf/provenance_log
 steps:
   optimize:
     run: ../tools/optimize.cwl

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CwlRun", "cwl_file", "program_path", "run_cwl"]
+__all__ = ["CwlRun", "ProductContents", "cwl_file", "product_contents", "program_path", "run_cwl"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,39 @@ class CwlRun:
     def path(self, output: str) -> Path:
         """Give the path of a file that came out."""
         return Path(self.outputs[output]["path"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductContents:
+    """What an HDF5 file holds."""
+
+    #: By table.
+    rows: Mapping[str, int]
+    #: Metadata of the file.
+    texts: Mapping[str, str]
+    #: By ``node:column``, what was asked for; None stands for numbers that are not finite.
+    columns: Mapping[str, list[Any]]
+
+
+def product_contents(programs: Path, path: Path, *columns: str) -> ProductContents:
+    """Read an HDF5 file with the libraries of the pipelines.
+
+    Parameters
+    ----------
+    programs : Path
+        Folder of the programs of their environment.
+    path : Path
+        The file.
+    *columns : str
+        Columns whose values are wanted, ``node:column``.
+
+    Returns
+    -------
+    ProductContents
+    """
+    command = [str(programs / "python"), "-m", "dpps_datapipe.testing.contents", str(path), *columns]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return ProductContents(**json.loads(done.stdout))
 
 
 def cwl_file(path: Path) -> dict[str, str]:

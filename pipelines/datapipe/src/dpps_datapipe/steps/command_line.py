@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dpps.domain.steps import ConfigurationError
 from dpps_datapipe.outputs import check_existing, check_outputs
@@ -22,6 +23,8 @@ class NamedFiles:
     ----------
     events, models, files, outputs : list of pathlib.Path
         As the `Step` divides them.
+    urls : list of str
+        Of files elsewhere, which ctapipe fetches: what they hold is not known before.
     configurations, logs : list of pathlib.Path
         Configuration files; provenance record and log, which are written.
     product : pathlib.Path or None
@@ -35,6 +38,7 @@ class NamedFiles:
         self.models: list[Path] = []
         self.files: list[Path] = []
         self.outputs: list[Path] = []
+        self.urls: list[str] = []
         self.configurations: list[Path] = []
         self.logs: list[Path] = []
         self.product: Path | None = None
@@ -64,6 +68,15 @@ def _expanded(arguments: Iterable[str], known: Iterable[str]) -> list[str]:
     return result
 
 
+def _local(word: str) -> Path | None:
+    """Give the file of this machine that a word names; None: the URL of one elsewhere."""
+    # Before `Path` sees it, which makes one slash of two.
+    scheme, mark, _ = word.partition("://")
+    if not mark:
+        return Path(word)
+    return Path(urlsplit(word).path) if scheme == "file" else None
+
+
 def named_files(step: Step, arguments: Sequence[str]) -> NamedFiles:
     """Find the files that a command line of a tool names.
 
@@ -88,11 +101,16 @@ def named_files(step: Step, arguments: Sequence[str]) -> NamedFiles:
                 found.events.append(Path(word))
             continue
         value = next(words, None)
-        if kind and value is not None:
-            getattr(found, kind).append(Path(value))
-            found.options.append((word, Path(value)))
-            if word in _PRODUCT:
-                found.product = Path(value)
+        if not kind or value is None:
+            continue
+        path = _local(value)
+        if path is None:
+            found.urls.append(value)
+            continue
+        getattr(found, kind).append(path)
+        found.options.append((word, path))
+        if word in _PRODUCT:
+            found.product = path
     return found
 
 

@@ -18,6 +18,7 @@ from dpps.domain.steps import (
     MissingInput,
     StepError,
     StorageError,
+    TemporaryFailure,
 )
 from dpps_datapipe.array_description import VARIABLE, array_description
 from dpps_datapipe.fits_files import check_fits
@@ -82,9 +83,9 @@ def _check_kind(step: Step, file: EventFile, option: str) -> None:
 
 def _check_before(step: Step, named: NamedFiles, models: Sequence[TrainedModel]) -> None:
     for path in (*named.events, *named.files):
-        if not path.is_file() and "://" not in str(path):
+        if not path.is_file():
             raise MissingInput("the file is not there", path=path)
-        if path.name.endswith(_FITS) and path.is_file():
+        if path.name.endswith(_FITS):
             check_fits(path)
         if _ARRAY_STREAM.match(path.name) and not _staged_telescopes(path):
             raise MissingInput(
@@ -130,6 +131,8 @@ def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
     from ctapipe.core.expression_engine import ExpressionError
     from ctapipe.exceptions import IncompatibleDataModelVersion, InputMissing, TooFewEvents, UnknownSubarray
     from ctapipe.io.hdf5merger import CannotMerge
+    from requests import ConnectionError as Unreachable
+    from requests import RequestException, Timeout
     from traitlets import TraitError
 
     if isinstance(error, StepError):
@@ -156,6 +159,10 @@ def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
     if isinstance(error, SystemExit):
         kind = ConfigurationError if error.code in (1, _TOOL_MISCONFIGURED) else StepError
         return kind(f"the tool ended with exit code {error.code}; its log says why", path=path)
+    if isinstance(error, Unreachable | Timeout):
+        return TemporaryFailure(f"not fetched: {text}", next_step="try again later, or give the file itself")
+    if isinstance(error, RequestException):
+        return MissingInput(f"not fetched: {text}", next_step="check the URL, or give the file itself")
     if isinstance(error, EOFError | tables.HDF5ExtError) or _TRUNCATION in str(error):
         return CorruptedInput(text, path=path, next_step="compare its checksum and fetch it again")
     if isinstance(error, OSError):

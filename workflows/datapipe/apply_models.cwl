@@ -1,0 +1,1 @@
+../tools/apply_models.cwl

@@ -1,0 +1,1 @@
+../tools/compute_irf.cwl

@@ -1,0 +1,1 @@
+../tools/process_dl0_dl1.cwl

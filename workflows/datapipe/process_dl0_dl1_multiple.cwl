@@ -1,0 +1,1 @@
+../workflows/process_dl0_dl1_multiple.cwl

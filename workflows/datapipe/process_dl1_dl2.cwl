@@ -1,0 +1,1 @@
+../tools/process_dl1_dl2.cwl

@@ -1,0 +1,1 @@
+../tools/train_disp_model.cwl

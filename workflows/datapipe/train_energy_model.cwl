@@ -1,0 +1,1 @@
+../tools/train_energy_model.cwl

@@ -1,0 +1,1 @@
+../tools/train_gammaness_model.cwl

@@ -1,0 +1,1 @@
+../workflows/workflow_dl0_to_dl2.cwl

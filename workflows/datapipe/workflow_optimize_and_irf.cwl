@@ -1,0 +1,1 @@
+../workflows/workflow_optimize_and_irf.cwl
