@@ -51,6 +51,7 @@ def test_sums_of_a_comparison(tmp_path: Path) -> None:
     assert check["LST"]["photoelectrons_per_photon"]["telescopes"] == 1
     assert check["LST"]["photoelectrons_per_photon"]["ratio"] == pytest.approx(2.0)
     assert check["LST"]["triggers_ours"] == 1.0
+    assert summary["events"]["other-2"]["images"]["LST"]["width"]["ratio"] == pytest.approx(1.0)
     assert summary["corsika"]["photons"]["ratio"] == pytest.approx(0.9)
     text = table(summary)
     assert "check: LST: width" in text

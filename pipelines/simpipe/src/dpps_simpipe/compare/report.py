@@ -80,6 +80,18 @@ def _times(rows: Sequence[Row]) -> dict[str, float]:
     return {**sizes, "events": len({row["event"] for row in kept}), "telescopes": len(kept)}
 
 
+def _event(rows: Sequence[Row]) -> dict[str, Any]:
+    """Compare the photons of one event, and its images by telescope type."""
+    images = {
+        kind: {
+            name: _images([row for row in rows if row["kind"] == kind], name)
+            for name in ("width", "length", "size")
+        }
+        for kind in sorted({row["kind"] for row in rows})
+    }
+    return {**_ratio(rows, "photons_real", "photons_ours"), "images": images}
+
+
 def summarise(simtel: Sequence[Row], corsika: Sequence[Row], calibration: Sequence[str]) -> dict[str, Any]:
     """Sum up a comparison.
 
@@ -117,7 +129,7 @@ def summarise(simtel: Sequence[Row], corsika: Sequence[Row], calibration: Sequen
             }
         summary["halves"][half] = entry
     summary["events"] = {
-        name: _ratio([row for row in simtel if row["event"] == name], "photons_real", "photons_ours")
+        name: _event([row for row in simtel if row["event"] == name])
         for name in sorted({row["event"] for row in simtel})
     }
     summary["corsika"] = {
