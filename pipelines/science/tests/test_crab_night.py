@@ -50,4 +50,8 @@ def test_every_product_has_a_type_of_the_data_model() -> None:
     for output in outputs:
         level, division, association, kind = output["product"].split("/")
         ProductType(level=level, division=division, association=association, type=kind)
-    assert len(outputs) == 13
+    assert len(outputs) == 29
+    records = [
+        name for step in production["transformations"] for name in step["outputs"] if "provenance_log" in name
+    ]
+    assert len(records) == 16
