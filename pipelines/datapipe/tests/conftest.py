@@ -128,7 +128,8 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Synthetic:
 def point_like(synthetic: Synthetic) -> Path:
     """A response after the cut in direction of the selection."""
     claim = synthetic.folder / "claim.yaml"
-    claim.write_text("IrfLimits: {claimed_energy_min: 0.1 TeV, claimed_energy_max: 10 TeV}\n")
+    limits = "claimed_energy_min: 0.1 TeV, claimed_energy_max: 10 TeV, claims_background: false"
+    claim.write_text(f"IrfLimits: {{{limits}}}\n")
     output = synthetic.folder / "point_like.fits"
     words = [
         *("--config", str(CONFIGURATION.with_name("compute_irf_point_like.yaml")), "--config", str(claim)),

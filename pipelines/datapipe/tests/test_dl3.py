@@ -56,6 +56,7 @@ def made(synthetic: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> Made
     return Made(folder=folder, event_list=event_list, summary={"log": json.loads(log.read_text())})
 
 
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 def test_published_validator_passes(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     from ctao_datamodel.models.dl3 import ctao_gadf
 
@@ -66,6 +67,7 @@ def test_published_validator_passes(made: Made, monkeypatch: pytest.MonkeyPatch)
     assert ctao_gadf.main([str(path) for path in files]) == 0
 
 
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 def test_headers_are_complete(made: Made) -> None:
     header = fits.getheader(made.event_list, "EVENTS")
     assert header["HDUCLASS"] == "GADF"
@@ -86,6 +88,7 @@ def test_headers_are_complete(made: Made) -> None:
     assert any(line.startswith("input response sha256:") for line in product["HISTORY"])
 
 
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 def test_good_times_leave_the_pause_out(made: Made) -> None:
     intervals = Table.read(made.event_list, hdu="GTI")
     lengths = np.asarray(intervals["STOP"] - intervals["START"])
@@ -98,6 +101,7 @@ def test_good_times_leave_the_pause_out(made: Made) -> None:
     assert (np.diff(times) >= 0.0).all()
 
 
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 def test_source_stands_where_it_was_put(made: Made) -> None:
     events = Table.read(made.event_list, hdu="EVENTS")
     source = SkyCoord(INJECTED.source_ra_deg, INJECTED.source_dec_deg, unit="deg")
@@ -110,6 +114,7 @@ def test_source_stands_where_it_was_put(made: Made) -> None:
     assert abs(np.mean(offset_lat.deg)) < 4.0 * error_deg
 
 
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 def test_provenance_names_all_inputs(made: Made) -> None:
     (record,) = made.summary["log"]
     assert (record["status"], record["exit_code"]) == ("completed", 0)
@@ -122,6 +127,7 @@ def test_provenance_names_all_inputs(made: Made) -> None:
     assert all(len(entry["sha256"]) == 64 for entry in (*record["input"], *record["output"]))
 
 
+@pytest.mark.verifies_usecase("UC-130-3.1.1")
 def test_gammapy_reads_checks_and_fits_it(made: Made) -> None:
     """The injected spectrum comes back within its errors."""
     from gammapy.data import DataStore

@@ -6,13 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
+from astropy.table import QTable
 from dpps_datapipe.command import main
 from dpps_datapipe.dl3.psf import fit_three_gaussians
 from dpps_datapipe.irf.check import check_response, table_containment
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.plots import containment_radius_deg, energy_resolution
-from dpps_datapipe.irf.reading import STATISTICS, Axis, Response, ResponseFile
+from dpps_datapipe.irf.reading import (
+    BACKGROUND_STATISTICS,
+    STATISTICS,
+    Axis,
+    Response,
+    ResponseFile,
+    responses_of,
+)
+
+from dpps.domain.steps import CorruptedInput
 
 OFFICIAL = Path(__file__).parents[4] / "shared" / "data" / "irf"
 ENERGY = Axis(low=np.array([0.1, 0.3, 1.0]), high=np.array([0.3, 1.0, 3.0]))
@@ -56,6 +67,12 @@ def sound() -> dict[str, Response]:
             plane,
             {"N_EVENTS": np.full(shape, 80.0), "N_SHOWERS": np.full(shape, 40.0)},
         ),
+        "counts": _response(
+            BACKGROUND_STATISTICS,
+            BACKGROUND_STATISTICS,
+            plane,
+            {"N_EVENTS": np.full(shape, 80.0), "N_SHOWERS": np.full(shape, 40.0)},
+        ),
     }
 
 
@@ -87,6 +104,7 @@ def test_sound_response_is_accepted() -> None:
         ("containment-not-monotone", "psf", "RPSF", (3, 1, 2), -50.0),
         ("containment-not-one", "psf", "RPSF", (3, 1, 2), 9e5),
         ("background-not-a-number", "background", "BKG", (0, 0), -1.0),
+        ("background-empty", "background", "BKG", (1, 0), 0.0),
     ],
 )
 def test_each_fault_is_named_with_its_bin(
@@ -122,6 +140,87 @@ def test_file_without_statistics_is_refused_where_they_are_needed() -> None:
     (note,) = check_response(file_of(parts), Limits())
     assert (note.check, note.refuses) == ("statistics-unknown", False)
     assert check_response(file_of(parts), Limits(needs_statistics=True))[0].refuses
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (
+            Limits(energy_min_tev=500.0, energy_max_tev=900.0),
+            "no bin lies in the claimed range of 500",
+        ),
+        (Limits(energy_min_tev=1.0, energy_max_tev=0.3), "the claimed range is empty: 1 to 0.3 TeV"),
+        (Limits(energy_min_tev=float("nan")), "the claimed range is empty: nan to"),
+        (Limits(energy_max_tev=float("nan")), "to nan TeV"),
+        (Limits(offset_max_deg=float("nan")), "offsets up to nan deg"),
+        (Limits(offset_max_deg=-1.0), "offsets up to -1 deg"),
+        (Limits(offset_max_deg=0.1), "no bin lies in the claimed range"),
+    ],
+)
+def test_a_claim_without_any_bin_is_refused(limits: Limits, message: str) -> None:
+    (found,) = check_response(file_of(sound()), limits)
+    assert (found.check, found.refuses) == ("claim-empty", True)
+    assert message in found.message
+
+
+def test_reversed_claims_of_a_file_are_refused() -> None:
+    parts = sound()
+    parts["area"].header.update({"LO_THRES": 50.0, "HI_THRES": 5.0})
+    assert [one.check for one in check_response(file_of(parts), Limits())] == ["claim-empty"]
+
+
+@pytest.mark.parametrize("part", ["dispersion", "psf", "background"])
+def test_what_a_response_must_have(part: str) -> None:
+    parts = sound()
+    del parts[part]
+    (found,) = check_response(file_of(parts), Limits())
+    assert (found.check, found.refuses) == ("kind-missing", True)
+    parts["area"].header.update({"HDUCLAS3": "POINT-LIKE", "RAD_MAX": 0.1})
+    refused = [one for one in check_response(file_of(parts), Limits()) if one.refuses]
+    assert len(refused) == (1 if part == "dispersion" else 0)
+
+
+def test_a_background_that_is_not_claimed_is_a_note() -> None:
+    file = changed("background", "BKG", (1, 0), 0.0)
+    assert [one.check for one in check_response(file, Limits())] == ["background-empty"]
+    (note,) = check_response(file, Limits(claims_background=False))
+    assert (note.check, note.refuses) == ("background-not-claimed", False)
+    assert "rests on 240 showers" in note.message
+    file.of_kind("AEFF_2D")[0].header["BKGCLAIM"] = False
+    assert check_response(file, Limits()) == (note,)
+    assert [one.check for one in check_response(file, Limits(claims_background=True))] == ["background-empty"]
+
+
+def test_background_showers_are_counted() -> None:
+    (note,) = check_response(changed("counts", "N_SHOWERS", (1, 2), 3.0), Limits())
+    assert (note.check, note.refuses) == ("few-background-showers", False)
+    assert "1–3 TeV × 1–2 deg: 3" in str(note)
+    parts = sound()
+    del parts["counts"]
+    (unknown,) = check_response(file_of(parts), Limits())
+    assert (unknown.check, unknown.refuses) == ("background-statistics-unknown", False)
+    assert check_response(file_of(parts), Limits(needs_statistics=True))[0].refuses
+
+
+def test_background_in_three_dimensions_is_looked_at_within_the_claimed_offset() -> None:
+    edges = Axis(low=np.array([-2.0, -0.5, 0.5]), high=np.array([-0.5, 0.5, 2.0]))
+    rate = np.full((3, 3, 3), 1e-6)
+    rate[1, 1, 1] = 0.0  # DETY, DETX, energy
+    parts = sound()
+    axes = {"ENERG": ENERGY, "DETX": edges, "DETY": edges}
+    parts["background"] = _response("BKG_3D", "BACKGROUND", axes, {"BKG": rate})
+    assert check_response(file_of(parts), Limits()) == ()
+    (found,) = check_response(file_of(parts), Limits(offset_max_deg=1.0))
+    assert (found.check, found.refuses) == ("background-empty", True)
+    assert "[0.3–1 TeV]" in str(found)
+
+
+def test_values_without_a_unit_are_refused() -> None:
+    plane = {"ENERG_LO": [[0.1]] * u.TeV, "ENERG_HI": [[1.0]] * u.TeV, "EFFAREA": [[[2e5]]]}
+    area = fits.BinTableHDU(QTable(plane), name="EFFECTIVE AREA")
+    area.header["HDUCLAS4"] = "AEFF_2D"
+    with pytest.raises(CorruptedInput, match="column EFFAREA has no unit"):
+        responses_of(Path("test.fits"), fits.HDUList([fits.PrimaryHDU(), area]))
 
 
 def test_curves_of_a_known_response() -> None:

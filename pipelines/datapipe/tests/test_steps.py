@@ -4,9 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tables
 import yaml
+from astropy.io import fits
 from dpps_datapipe.provenance import file_checksum
 from dpps_datapipe.steps import models as trained
 from dpps_datapipe.steps.command_line import named_files
@@ -233,6 +235,35 @@ def test_response_that_is_refused_is_not_written(
     assert not output.exists()
 
 
+def test_background_of_a_response_is_counted(
+    synthetic: Synthetic,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with fits.open(synthetic.response) as hdus:
+        showers = hdus["STATISTICS BACKGROUND"].data["N_SHOWERS"][0]
+        rate = hdus["BACKGROUND"].data["BKG"][0]
+        assert ((showers > 0) == (rate > 0.0)).all()
+        assert 0 < np.count_nonzero(showers) < showers.size
+        assert hdus["EFFECTIVE AREA"].header["BKGCLAIM"] is False
+    output = Path("irf.fits")
+    monkeypatch.chdir(tmp_path)
+    words = [
+        *("--config", str(CONFIGURATION.with_name("compute_irf.yaml"))),
+        *("--config", str(synthetic.folder / "irf.yaml"), "--IrfLimits.claims_background=True"),
+        *("--gamma-file", str(synthetic.folder / "gamma.h5")),
+        *("--proton-file", str(synthetic.folder / "proton.h5")),
+        *("--cuts", str(synthetic.selection), "--output", str(output)),
+        *("--provenance-log", str(tmp_path / "log")),
+    ]
+    assert step("compute-irf", *words) == 106
+    error = capsys.readouterr().err
+    assert "compute-irf: irf.fits: the response is refused: BACKGROUND: " in error
+    assert "bins have no background in the claimed range" in error
+    assert not output.exists()
+
+
 def test_calibration_of_every_telescope_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "calibration.h5"
     with tables.open_file(path, "w") as file:
@@ -312,6 +343,7 @@ def test_errors_of_tools_get_the_codes_of_the_interface() -> None:
         (FileNotFoundError("none"), MissingInput),
         (ToolConfigurationError("wrong"), ConfigurationError),
         (UserWarning("File seems to be truncated"), CorruptedInput),
+        (ValueError("buffer is smaller than requested size"), CorruptedInput),
         (EOFError(), CorruptedInput),
         (OSError(28, "No space left on device"), StorageError),
         (SystemExit(2), ConfigurationError),

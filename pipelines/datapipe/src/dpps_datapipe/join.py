@@ -118,21 +118,38 @@ def _check_block(files: Sequence[EventFile]) -> None:
         )
 
 
-def _check_order(target: Any, paths: Sequence[Path]) -> None:
+def _sorted_copy(table: Any, order: Any) -> None:
+    """Put a table with rows in another order in the place of a table."""
+    file, (where, _, name) = table._v_file, table._v_pathname.rpartition("/")
+    new = file.create_table(where, f"{name}_in_order", obj=table[:0])
+    for key in table.attrs._f_list("user"):
+        new.attrs[key] = table.attrs[key]
+    for start in range(0, len(order), _ROWS_AT_ONCE):
+        new.append(table.read_coordinates(order[start : start + _ROWS_AT_ONCE]))
+    new.flush()
+    table.remove()
+    new.rename(name)
+
+
+def _put_in_order(target: Any, paths: Sequence[Path]) -> None:
+    """Sort the events of each telescope: parallel streams of one hold each a part of them."""
     for group in _EVENT_GROUPS:
-        for table in _tables_below(target, group):
+        for table in list(_tables_below(target, group)):
             identifiers = table.col("event_id")
-            if (np.diff(identifiers) <= 0).any():
+            order = np.argsort(identifiers, kind="stable")
+            if (np.diff(identifiers[order]) == 0).any():
                 raise CorruptedInput(
-                    f"{table._v_pathname}: events appear twice, or chunks overlap, in the files "
+                    f"{table._v_pathname}: the same events are in several of the files "
                     f"{', '.join(path.name for path in paths)}",
                     path=paths[0],
-                    next_step="give every chunk of every telescope once",
+                    next_step="give every stream and chunk of every telescope once",
                 )
+            if (np.diff(order) != 1).any():
+                _sorted_copy(table, order)
 
 
 def join_telescopes(paths: Sequence[Path], output: Path) -> int:
-    """Join DL1 files of single telescopes and chunks.
+    """Join DL1 files of single telescopes, of their parallel streams and chunks.
 
     Parameters
     ----------
@@ -165,7 +182,7 @@ def join_telescopes(paths: Sequence[Path], output: Path) -> int:
                 _append(source, target, (*_EVENT_GROUPS, *_POINTINGS))
                 array.append(source.root[_ARRAY_TRIGGERS][:])
                 telescopes.append(source.root[_TELESCOPE_TRIGGERS][:])
-        _check_order(target, ordered)
+        _put_in_order(target, ordered)
         rows = np.concatenate(telescopes)
         rows = rows[np.lexsort((rows["tel_id"], rows["event_id"]))]
         joined = _array_triggers(array)

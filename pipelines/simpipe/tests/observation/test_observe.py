@@ -126,6 +126,7 @@ def test_notes_are_what_event_lists_need(write: Write, tmp_path: Path) -> None:
     night = write(NIGHT, source__energy_min="250 GeV", background=None, blocks__0__duration="4 s")
     result = observe(night, tmp_path / "night")
     notes = yaml.safe_load(Path(result["blocks"][0]["notes"]).read_text(encoding="utf-8"))
+    assert notes["obs_id"] == result["blocks"][0]["obs_id"]
     assert notes["site"] == "CTAO-North"
     assert notes["dead_time"] == {"per_event_s": 7e-6}
     assert notes["target"] == {"name": "Crab Nebula", "ra_deg": 83.6331, "dec_deg": 22.0145}

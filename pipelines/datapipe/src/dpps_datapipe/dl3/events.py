@@ -115,6 +115,18 @@ def _needed(columns: Columns) -> dict[str, str]:
     }
 
 
+def _check_identifiers(path: Path, table: Any) -> None:
+    """Check that an identifier names one event: times are found by it."""
+    identifiers, times = np.unique(np.asarray(table["event_id"]), return_counts=True)
+    if (times > 1).any():
+        raise CorruptedInput(
+            f"{(times > 1).sum()} identifiers are of several events each, for example "
+            f"{identifiers[times > 1][0]} of {times[times > 1][0]}",
+            path=path,
+            next_step="give events that were merged once",
+        )
+
+
 def read_events(path: Path, columns: Columns, obs_id: int | None = None) -> Observed:
     """Read the events of one observation block.
 
@@ -136,7 +148,7 @@ def read_events(path: Path, columns: Columns, obs_id: int | None = None) -> Obse
     MissingInput
         If the file, the block, or a reconstruction is not there.
     CorruptedInput
-        If the file is truncated or no HDF5 file.
+        If the file is truncated or no HDF5 file, or an identifier is of several events.
     """
     import tables
     from ctapipe.io import TableLoader
@@ -159,10 +171,12 @@ def read_events(path: Path, columns: Columns, obs_id: int | None = None) -> Obse
             next_step="apply the models first, or name those that were applied",
         )
     wanted = _one_block(path, blocks, table, obs_id)
+    table = table[table["obs_id"] == wanted]
+    _check_identifiers(path, table)
     return Observed(
         file=known,
         obs_id=wanted,
-        table=table[table["obs_id"] == wanted],
+        table=table,
         columns=columns,
         blocks=blocks[blocks["obs_id"] == wanted],
         location=location,
@@ -180,10 +194,32 @@ def _multiplicity(table: Any, columns: Columns) -> NDArray[np.int64]:
     return np.asarray(np.min(counts, axis=0) if counts else np.zeros(len(table)), dtype=np.int64)
 
 
-def _metres(table: Any, name: str) -> Floats:
-    if name not in table.colnames:
-        return np.full(len(table), np.nan)
-    return np.asarray(table[name].quantity.to_value("m"), dtype=float)
+def _values(observed: Observed, name: str, unit: str) -> Floats:
+    """Give a column in a unit.
+
+    Raises
+    ------
+    CorruptedInput
+        If it has none, or one of another quantity.
+    """
+    from astropy.units import UnitsError
+
+    try:
+        return np.asarray(observed.table[name].quantity.to_value(unit), dtype=float)
+    except UnitsError as error:
+        written = observed.table[name].unit
+        said = f"is in {written}" if written else "has no unit"
+        raise CorruptedInput(
+            f"the column {name} {said}, not in {unit}",
+            path=observed.path,
+            next_step="write it with its unit",
+        ) from error
+
+
+def _metres(observed: Observed, name: str) -> Floats:
+    if name not in observed.table.colnames:
+        return np.full(len(observed.table), np.nan)
+    return _values(observed, name, "m")
 
 
 def _event_table(observed: Observed) -> EventTable:
@@ -191,13 +227,13 @@ def _event_table(observed: Observed) -> EventTable:
     return EventTable(
         event_id=np.asarray(table["event_id"], dtype=np.int64),
         times=table["time"],
-        altitude=np.asarray(table[f"{columns.geometry}_alt"].quantity.to_value("deg"), dtype=float),
-        azimuth=np.asarray(table[f"{columns.geometry}_az"].quantity.to_value("deg"), dtype=float),
-        energy=np.asarray(table[f"{columns.energy}_energy"].quantity.to_value("TeV"), dtype=float),
+        altitude=_values(observed, f"{columns.geometry}_alt", "deg"),
+        azimuth=_values(observed, f"{columns.geometry}_az", "deg"),
+        energy=_values(observed, f"{columns.energy}_energy", "TeV"),
         gammaness=np.asarray(table[f"{columns.gammaness}_prediction"], dtype=float),
         multiplicity=_multiplicity(table, columns),
-        core_x=_metres(table, f"{columns.geometry}_core_x"),
-        core_y=_metres(table, f"{columns.geometry}_core_y"),
+        core_x=_metres(observed, f"{columns.geometry}_core_x"),
+        core_y=_metres(observed, f"{columns.geometry}_core_y"),
     )
 
 
@@ -247,7 +283,7 @@ def select_events(observed: Observed, selection: Path | None) -> EventTable:
     Raises
     ------
     MissingInput, CorruptedInput
-        If the selection is not there or does not read.
+        If the selection is not there or does not read, or a column has not its unit.
     ConfigurationError
         If it was made for another classifier.
     InsufficientStatistics

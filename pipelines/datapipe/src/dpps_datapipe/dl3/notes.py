@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dpps.domain.steps import ConfigurationError, MissingInput
+from dpps.domain.steps import ConfigurationError, CorruptedInput, MissingInput
 
 __all__ = [
     "DeadTime",
@@ -16,6 +16,7 @@ __all__ = [
     "Rights",
     "SimulatedClock",
     "Target",
+    "check_block",
     "read_notes",
 ]
 
@@ -100,6 +101,8 @@ class InstrumentModel(_Part):
 class ObservationNotes(_Part):
     """All of it is optional; what is missing is taken from the events."""
 
+    #: The observation block that the notes are of.
+    obs_id: Annotated[int, Field(ge=0)] | None = None
     site: Literal["CTAO-North", "CTAO-South"] | None = None
     target: Target | None = None
     pointing: Tracking | None = None
@@ -153,3 +156,38 @@ def read_notes(path: Path | None) -> ObservationNotes:
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors())
         raise ConfigurationError(reasons, path=path, next_step="see the user page on event lists") from error
+
+
+def check_block(notes: ObservationNotes, path: Path | None, obs_id: int) -> list[str]:
+    """Check that notes are of an observation block.
+
+    Parameters
+    ----------
+    notes : ObservationNotes
+        What is noted.
+    path : pathlib.Path or None
+        Where it was read; None: nothing is noted.
+    obs_id : int
+        The observation block of the events.
+
+    Returns
+    -------
+    list of str
+        That it could not be checked, where the notes do not name their block.
+
+    Raises
+    ------
+    CorruptedInput
+        If the notes are of another block.
+    """
+    if path is None:
+        return []
+    if notes.obs_id is None:
+        return [f"{path.name} does not name its observation block (obs_id): not checked"]
+    if notes.obs_id != obs_id:
+        raise CorruptedInput(
+            f"notes of observation block {notes.obs_id}, but the events are of {obs_id}",
+            path=path,
+            next_step="give the notes that were written with these events",
+        )
+    return []

@@ -8,14 +8,19 @@ from dpps.domain.steps import ConfigurationError
 from dpps_datapipe.dl3.grid import Choice, interpolate
 from dpps_datapipe.dl3.headers import hdu_header
 from dpps_datapipe.dl3.psf import fit_three_gaussians
+from dpps_datapipe.irf.claims import BACKGROUND_CLAIM, claimed, in_claim
+from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import Axis, Floats, Response
 
-__all__ = ["response_hdus"]
+__all__ = ["DEVIATION_IN_CLAIM", "response_hdus"]
+
+#: Keyword of a point spread function: how far its containment is from that of the table, in claimed bins.
+DEVIATION_IN_CLAIM = "PSFDEVCL"
 
 _STEMS = {"ENERG": "TeV", "THETA": "deg", "MIGRA": "", "RAD": "deg", "DETX": "deg", "DETY": "deg"}
 _GAUSSIAN_UNITS = {"SCALE": "sr-1", "SIGMA_1": "deg", "SIGMA_2": "deg", "SIGMA_3": "deg"}
 #: Keywords of a response that an event list keeps.
-_KEPT = ("LO_THRES", "HI_THRES", "OFFSMAX", "EVTYPE", "RAD_MAX", "CUTSHA")
+_KEPT = ("LO_THRES", "HI_THRES", "OFFSMAX", "EVTYPE", "RAD_MAX", "CUTSHA", BACKGROUND_CLAIM)
 
 
 def _axes_columns(axes: dict[str, Axis]) -> list[Any]:
@@ -76,17 +81,28 @@ def _psf(choice: Choice, origin: Any) -> Any:
     columns, deviation = fit_three_gaussians(rings, probability)
     header = _header(response, "FULL-ENCLOSURE", origin, "RPSF", "PSF_3GAUSS")
     header["PSFDEV"] = (float(deviation.max()), "largest deviation of containment")
+    within = deviation[in_claim(response, claimed(choice.points[0].file, Limits()))]
+    header[DEVIATION_IN_CLAIM] = (float(within.max(initial=0.0)), "the same in the claimed range")
     axes = {stem: response.axes[stem] for stem in ("ENERG", "THETA")}
     named = {name: (array, _GAUSSIAN_UNITS.get(name, "")) for name, array in columns.items()}
     return _table("POINT SPREAD FUNCTION", header, axes, named)
 
 
 def _gaussian_psf(choice: Choice, origin: Any) -> Any:
-    """A response that has Gaussians already; they are not interpolated."""
-    found = choice.points[0].file.of_kind("PSF_3GAUSS")
-    if not found or choice.coordinates.shape[1]:
-        return None
-    response = found[0]
+    """A response that has Gaussians already; they are not interpolated.
+
+    Raises
+    ------
+    ConfigurationError
+        If they would have to be.
+    """
+    if choice.coordinates.shape[1]:
+        raise ConfigurationError(
+            "a point spread function of three Gaussians (PSF_3GAUSS) is not interpolated",
+            path=choice.points[0].path,
+            next_step="give responses with a table (PSF_TABLE), or the one that is nearest",
+        )
+    response = choice.points[0].file.of_kind("PSF_3GAUSS")[0]
     header = _header(response, "FULL-ENCLOSURE", origin, "RPSF", "PSF_3GAUSS")
     named = {name: (array, _GAUSSIAN_UNITS.get(name, "")) for name, array in response.values.items()}
     return _table("POINT SPREAD FUNCTION", header, dict(response.axes), named)

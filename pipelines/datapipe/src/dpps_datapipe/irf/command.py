@@ -1,12 +1,14 @@
 """``dpps-datapipe check-irf``."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dpps.domain.steps import InsufficientStatistics, StepParser
-from dpps_datapipe.irf.check import check_response, claimed
+from dpps_datapipe.irf.check import check_response
+from dpps_datapipe.irf.claims import claimed
 from dpps_datapipe.irf.findings import Finding, Limits
 from dpps_datapipe.irf.reading import ResponseFile, read_response
 from dpps_datapipe.outputs import check_outputs, written_aside
@@ -70,16 +72,21 @@ def refusal(file: ResponseFile, findings: Sequence[Finding]) -> InsufficientStat
     )
 
 
+def _finite(value: float | None) -> float | None:
+    """JSON has neither infinity nor what is not a number."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _answer(file: ResponseFile, limits: Limits, findings: Sequence[Finding]) -> dict[str, object]:
     refused = any(finding.refuses for finding in findings)
     return {
         "file": str(file.path),
         "accepted": not refused,
         "claimed": {
-            "energy_min_tev": limits.energy_min_tev,
-            "energy_max_tev": limits.energy_max_tev,
-            # JSON has no infinity.
-            "offset_max_deg": limits.offset_max_deg if limits.offset_max_deg != float("inf") else None,
+            "energy_min_tev": _finite(limits.energy_min_tev),
+            "energy_max_tev": _finite(limits.energy_max_tev),
+            "offset_max_deg": _finite(limits.offset_max_deg),
+            "background": limits.claims_background,
         },
         "max_relative_error": limits.max_relative_error,
         "min_showers": limits.min_showers,

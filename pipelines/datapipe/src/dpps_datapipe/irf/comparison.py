@@ -10,7 +10,7 @@ import numpy as np
 
 from dpps.domain.steps import ConfigurationError, MissingInput, StepParser, StorageError
 from dpps_datapipe.dl3.sky import SITES
-from dpps_datapipe.irf.check import claimed
+from dpps_datapipe.irf.claims import claimed
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.reading import ResponseFile, read_response
 from dpps_datapipe.irf.reference import curves_of, reference_curves

@@ -72,6 +72,8 @@ class Limits:
     containment_tolerance: float = 0.02
     #: Refuse a file that does not say how many showers its bins rest on.
     needs_statistics: bool = False
+    #: Whether the background is claimed to be known; None: what the file claims, else that it is.
+    claims_background: bool | None = None
 
     @property
     def min_showers(self) -> int:

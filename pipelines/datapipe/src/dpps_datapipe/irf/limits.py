@@ -40,6 +40,14 @@ class IrfLimits(Component):
         help="Largest relative error of a bin: 1 / sqrt(distinct showers).",
     ).tag(config=True)
 
+    claims_background = Bool(
+        default_value=True,
+        help=(
+            "False: the response does not claim to know the background; its headers, its checks and the "
+            "event lists made with it say so."
+        ),
+    ).tag(config=True)
+
     refuse = Bool(
         default_value=True,
         help="False: write the response with its shortcomings in the log; for diagnosis only.",
@@ -67,4 +75,5 @@ class IrfLimits(Component):
             offset_max_deg=None if reach is None else float(reach.to_value(u.deg)),
             max_relative_error=self.max_relative_error,
             needs_statistics=True,
+            claims_background=self.claims_background,
         )

@@ -15,12 +15,24 @@ from dpps_datapipe.origins import ARRAY, Origins, origins_of
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
 
-__all__ = ["STATISTICS", "Axis", "Floats", "Response", "ResponseFile", "read_response", "responses_of"]
+__all__ = [
+    "BACKGROUND_STATISTICS",
+    "STATISTICS",
+    "Axis",
+    "Floats",
+    "Response",
+    "ResponseFile",
+    "read_response",
+    "responses_of",
+]
 
 type Floats = NDArray[np.float64]
 
 #: Name of the HDU that says how many showers each bin of the effective area rests on.
 STATISTICS = "STATISTICS"
+#: The same of the background, by reconstructed energy.
+BACKGROUND_STATISTICS = "STATISTICS BACKGROUND"
+_OURS = (STATISTICS, BACKGROUND_STATISTICS)
 
 _KINDS = frozenset({"AEFF_2D", "EDISP_2D", "PSF_TABLE", "PSF_3GAUSS", "BKG_2D", "BKG_3D", "RAD_MAX_2D"})
 _UNITS = {"ENERG": "TeV", "THETA": "deg", "RAD": "deg", "DETX": "deg", "DETY": "deg", "MIGRA": ""}
@@ -32,6 +44,7 @@ _VALUE_UNITS = {
     "SIGMA_2": "deg",
     "SIGMA_3": "deg",
     "RAD_MAX": "deg",
+    "BKG": "MeV-1 s-1 sr-1",
 }
 
 
@@ -59,7 +72,7 @@ class Response:
 
     #: Name of the HDU.
     name: str
-    #: Word of GADF for its format, e.g. ``AEFF_2D``; `STATISTICS` for ours.
+    #: Word of GADF for its format, e.g. ``AEFF_2D``; the name of the HDU for our own.
     kind: str
     #: By the stem of the column names (ENERG, THETA, MIGRA, RAD, DETX, DETY).
     axes: Mapping[str, Axis]
@@ -93,15 +106,17 @@ def _column(data: Any, columns: Any, name: str, unit: str) -> Floats:
 
     values = np.asarray(data[name][0], dtype=float)
     written = columns[name].unit
-    if not unit or not written:
+    if not unit:
         return np.asarray(values)
+    if not written:
+        raise ValueError(f"column {name} has no unit")
     return np.asarray(u.Quantity(values, written).to_value(unit))
 
 
 def _response(path: Path, hdu: Any) -> Response:
     from astropy import units as u
 
-    kind = STATISTICS if hdu.name == STATISTICS else str(hdu.header.get("HDUCLAS4", ""))
+    kind = hdu.name if hdu.name in _OURS else str(hdu.header.get("HDUCLAS4", ""))
     names = [column.name for column in hdu.columns]
     stems = [name.removesuffix("_LO") for name in names if name.endswith("_LO")]
     try:
@@ -144,9 +159,7 @@ def responses_of(path: Path, hdus: "HDUList") -> ResponseFile:
         If there is no effective area.
     """
     found = tuple(
-        _response(path, hdu)
-        for hdu in hdus[1:]
-        if hdu.name == STATISTICS or hdu.header.get("HDUCLAS4") in _KINDS
+        _response(path, hdu) for hdu in hdus[1:] if hdu.name in _OURS or hdu.header.get("HDUCLAS4") in _KINDS
     )
     areas = [response.header for response in found if response.kind == "AEFF_2D"]
     if not areas:

@@ -5,9 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from dpps_datapipe.irf.reading import STATISTICS, Floats
+from dpps_datapipe.irf.reading import BACKGROUND_STATISTICS, STATISTICS, Floats
 
-__all__ = ["SimulatedPoint", "count_showers", "simulated_point", "statistics_hdu"]
+__all__ = [
+    "SimulatedPoint",
+    "background_statistics_hdu",
+    "count_showers",
+    "simulated_point",
+    "statistics_hdu",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,9 @@ def simulated_point(runs: Any) -> SimulatedPoint:
     )
 
 
-def count_showers(events: Any, energy_edges: Floats, offset_edges: Floats) -> tuple[Floats, Floats]:
+def count_showers(
+    events: Any, energy_edges: Floats, offset_edges: Floats, *, bins_of: str = "true"
+) -> tuple[Floats, Floats]:
     """Count selected events and the distinct showers among them.
 
     A shower that is used several times keeps its true energy to the last digit:
@@ -69,17 +77,20 @@ def count_showers(events: Any, energy_edges: Floats, offset_edges: Floats) -> tu
     Parameters
     ----------
     events : astropy.table.QTable
-        Selected gammas with ``obs_id``, ``true_energy`` and ``true_source_fov_offset``.
+        Selected events with ``obs_id``, ``true_energy``, and energy and ``source_fov_offset`` of the bins.
     energy_edges, offset_edges : numpy.ndarray
         Edges in TeV and degrees.
+    bins_of : str
+        ``true`` or ``reco``: of which energy and offset the edges are.
 
     Returns
     -------
     tuple of numpy.ndarray
         Events and showers, shape ``(n_offset, n_energy)``.
     """
-    energy = events["true_energy"].to_value("TeV")
-    offset = events["true_source_fov_offset"].to_value("deg")
+    shower = events["true_energy"].to_value("TeV")
+    energy = events[f"{bins_of}_energy"].to_value("TeV")
+    offset = events[f"{bins_of}_source_fov_offset"].to_value("deg")
     row = np.searchsorted(offset_edges, offset, side="right") - 1
     column = np.searchsorted(energy_edges, energy, side="right") - 1
     n_offset, n_energy = len(offset_edges) - 1, len(energy_edges) - 1
@@ -87,7 +98,7 @@ def count_showers(events: Any, energy_edges: Floats, offset_edges: Floats) -> tu
     shape = (n_offset, n_energy)
     bins = row[inside] * n_energy + column[inside]
     size = n_offset * n_energy
-    keys = np.rec.fromarrays([bins, np.asarray(events["obs_id"])[inside], energy[inside]])
+    keys = np.rec.fromarrays([bins, np.asarray(events["obs_id"])[inside], shower[inside]])
     distinct = np.unique(keys)
     return (
         np.bincount(bins, minlength=size).reshape(shape).astype(float),
@@ -113,6 +124,35 @@ def statistics_hdu(
     -------
     astropy.io.fits.BinTableHDU
     """
+    hdu = _counts_hdu(STATISTICS, counts, energy_edges, offset_edges)
+    hdu.header["THROWNAR"] = (point.thrown_area_m2, "[m2] area over which cores were thrown")
+    hdu.header["N_THROWN"] = (point.n_thrown, "simulated showers, with their reuse")
+    hdu.header["EMIN_SIM"] = (point.energy_min_tev, "[TeV] lowest simulated energy")
+    hdu.header["EMAX_SIM"] = (point.energy_max_tev, "[TeV] highest simulated energy")
+    hdu.header["VIEWCONE"] = (point.viewcone_deg, "[deg] radius of the simulated directions")
+    return hdu
+
+
+def background_statistics_hdu(
+    counts: tuple[Floats, Floats], energy_edges: Floats, offset_edges: Floats
+) -> Any:
+    """Make the HDU that tells a reader what a background rests on.
+
+    Parameters
+    ----------
+    counts : tuple of numpy.ndarray
+        Events and showers, shape ``(n_offset, n_energy)``.
+    energy_edges, offset_edges : numpy.ndarray
+        Edges of the reconstructed energy in TeV, and of the offset in degrees.
+
+    Returns
+    -------
+    astropy.io.fits.BinTableHDU
+    """
+    return _counts_hdu(BACKGROUND_STATISTICS, counts, energy_edges, offset_edges)
+
+
+def _counts_hdu(name: str, counts: tuple[Floats, Floats], energy_edges: Floats, offset_edges: Floats) -> Any:
     from astropy import units as u
     from astropy.io import fits
     from astropy.table import QTable
@@ -127,10 +167,4 @@ def statistics_hdu(
             "N_SHOWERS": counts[1][np.newaxis].astype(np.int64),
         }
     )
-    hdu = fits.BinTableHDU(table, name=STATISTICS)
-    hdu.header["THROWNAR"] = (point.thrown_area_m2, "[m2] area over which cores were thrown")
-    hdu.header["N_THROWN"] = (point.n_thrown, "simulated showers, with their reuse")
-    hdu.header["EMIN_SIM"] = (point.energy_min_tev, "[TeV] lowest simulated energy")
-    hdu.header["EMAX_SIM"] = (point.energy_max_tev, "[TeV] highest simulated energy")
-    hdu.header["VIEWCONE"] = (point.viewcone_deg, "[deg] radius of the simulated directions")
-    return hdu
+    return fits.BinTableHDU(table, name=name)

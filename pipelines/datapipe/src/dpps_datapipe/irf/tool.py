@@ -12,12 +12,14 @@ from ctapipe.tools.compute_irf import IrfTool
 
 from dpps.domain.steps import InsufficientStatistics
 from dpps_datapipe.irf.check import check_response
+from dpps_datapipe.irf.claims import BACKGROUND_CLAIM, write_claim
 from dpps_datapipe.irf.command import refusal
 from dpps_datapipe.irf.findings import Limits
 from dpps_datapipe.irf.limits import IrfLimits
 from dpps_datapipe.irf.reading import responses_of
 from dpps_datapipe.irf.statistics import (
     SimulatedPoint,
+    background_statistics_hdu,
     count_showers,
     simulated_point,
     statistics_hdu,
@@ -32,9 +34,9 @@ class CheckedIrfTool(IrfTool):
     """Compute a response and refuse to write it where its statistics do not bear it.
 
     The stock tool, with its configuration (section ``IrfTool``), and:
-    a HDU ``STATISTICS`` with the showers behind each bin; the point of the
+    HDUs ``STATISTICS`` and ``STATISTICS BACKGROUND`` with the showers behind each bin; the point of the
     simulation (``ZEN_PNT``, ``AZ_PNT``, ``B_DEC``, ``B_INC``) and the claimed
-    range (``LO_THRES``, ``HI_THRES``, ``OFFSMAX``) in the headers; what the response
+    range (``LO_THRES``, ``HI_THRES``, ``OFFSMAX``, ``BKGCLAIM``) in the headers; what the response
     was made with (`dpps_datapipe.origins`), with the telescopes in a HDU ``ARRAY``;
     the checks of ``dpps-datapipe check-irf`` before anything is written.
     """
@@ -92,6 +94,8 @@ class CheckedIrfTool(IrfTool):
                 # A selection for all offsets says so with infinity; readers interpolate between centres.
                 hdu.data["THETA_HI"][:] = np.minimum(hdu.data["THETA_HI"], edges[1][-1])
         self.hdus.append(statistics_hdu(point, count_showers(selected, *edges), *edges))
+        if self.do_background:
+            self.hdus.append(self._background_statistics())
         gammas = read_event_file(Path(self.gamma_file))
         self.hdus.append(array_hdu(gammas.telescopes, place))
         self._describe(point)
@@ -107,6 +111,13 @@ class CheckedIrfTool(IrfTool):
         )
         write_origins(self.hdus[1].header, origins)
 
+    def _background_statistics(self) -> fits.BinTableHDU:
+        """Count the showers behind the background."""
+        maker, events = self.background_maker, self.background_events
+        edges = maker.reco_energy_bins.to_value(u.TeV), maker.fov_offset_bins.to_value(u.deg)
+        counts = count_showers(events[events["selected"]], *edges, bins_of="reco")
+        return background_statistics_hdu(counts, *edges)
+
     def _describe(self, point: SimulatedPoint) -> None:
         """Write the point and the claim into the headers."""
         for hdu in self.hdus[1:]:
@@ -116,11 +127,9 @@ class CheckedIrfTool(IrfTool):
             hdu.header["B_INC"] = (point.field_inclination_deg, "[deg] inclination of the magnetic field")
             if self.event_type:
                 hdu.header["EVTYPE"] = (self.event_type, "event type")
-        area = self.hdus[1].header
-        area["LO_THRES"] = (self.limits.energy_min_tev, "[TeV] lowest claimed energy")
-        area["HI_THRES"] = (self.limits.energy_max_tev, "[TeV] highest claimed energy")
-        if self.limits.offset_max_deg is not None:
-            area["OFFSMAX"] = (self.limits.offset_max_deg, "[deg] largest claimed offset")
+            if not self.limits.claims_background:
+                hdu.header[BACKGROUND_CLAIM] = (False, "whether the background can be used")
+        write_claim(self.hdus[1].header, self.limits)
 
     def finish(self) -> None:
         """Check the response, then write it.

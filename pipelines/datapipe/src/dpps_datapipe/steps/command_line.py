@@ -154,7 +154,8 @@ def redirected(step: Step, arguments: Sequence[str], names: Mapping[Path, Path])
     list of str
     """
     words = _expanded(arguments, step.outputs)
-    return [
-        str(names[Path(word)]) if index and words[index - 1] in step.outputs else word
-        for index, word in enumerate(words)
-    ]
+    result = []
+    for before, word in zip(["", *words], words, strict=False):
+        path = _local(word) if before in step.outputs else None
+        result.append(word if path is None else str(names[path]))
+    return result

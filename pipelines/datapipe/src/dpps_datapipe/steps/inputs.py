@@ -19,7 +19,9 @@ __all__ = [
     "EventFile",
     "Telescope",
     "check_calibration",
+    "check_no_primary",
     "check_one_array",
+    "check_one_kind",
     "check_primary",
     "other_telescopes",
     "read_event_file",
@@ -302,3 +304,43 @@ def check_primary(file: EventFile, name: str, identifier: int) -> None:
             path=file.path,
             next_step=f"give simulated {name}s here",
         )
+
+
+def check_no_primary(file: EventFile, name: str, identifier: int) -> None:
+    """Check that no simulated shower of a file is of a kind.
+
+    Raises
+    ------
+    CorruptedInput
+        If there is one.
+    """
+    if identifier in file.primaries:
+        raise CorruptedInput(
+            f"it has showers of {name}s",
+            path=file.path,
+            next_step=f"give events without simulated {name}s here",
+        )
+
+
+def check_one_kind(files: Sequence[EventFile]) -> None:
+    """Check that files are all simulated, of the same primaries, or all observed.
+
+    Raises
+    ------
+    CorruptedInput
+        If two files are of other kinds.
+    """
+    for other in files[1:]:
+        if (other.simulated, other.primaries) != (files[0].simulated, files[0].primaries):
+            raise CorruptedInput(
+                f"holds {_kind_of(other)}, but {files[0].path} {_kind_of(files[0])}",
+                path=other.path,
+                next_step="merge files of one kind",
+            )
+
+
+def _kind_of(file: EventFile) -> str:
+    if not file.simulated:
+        return "observed events"
+    primaries = ", ".join(map(str, sorted(file.primaries)))
+    return f"simulated showers of primaries {primaries or 'that it does not name'}"

@@ -29,7 +29,9 @@ from dpps_datapipe.steps.command_line import NamedFiles, check_products, named_f
 from dpps_datapipe.steps.inputs import (
     EventFile,
     check_calibration,
+    check_no_primary,
     check_one_array,
+    check_one_kind,
     check_primary,
     read_event_file,
 )
@@ -40,6 +42,8 @@ __all__ = ["run_step", "translate"]
 
 _TELESCOPE_IN_NAME = re.compile(r"TEL(\d{3})_")
 _TRUNCATION = "File seems to be truncated"
+#: What the readers of a simulation (sim_telarray) say of the last, unfinished block.
+_CUT_OFF = (_TRUNCATION, "buffer is smaller than requested size")
 _FITS = (".fits.fz", ".fits", ".fits.gz")
 _ARRAY_STREAM = re.compile(r"SUB\d+_.*_SUBARRAY_.*\.fits\.fz$")
 #: What the readers say of a file that none of them takes, or whose name is not one of a stream.
@@ -79,6 +83,9 @@ def _check_kind(step: Step, file: EventFile, option: str) -> None:
     if option in step.primaries:
         name = step.primaries[option]
         check_primary(file, name, PRIMARIES[name])
+    if option in step.excluded:
+        name = step.excluded[option]
+        check_no_primary(file, name, PRIMARIES[name])
 
 
 def _check_before(step: Step, named: NamedFiles, models: Sequence[TrainedModel]) -> None:
@@ -102,6 +109,8 @@ def _check_before(step: Step, named: NamedFiles, models: Sequence[TrainedModel])
         wrong = next(path for path in named.events if not _is_table_file(path))
         raise CorruptedInput("not an HDF5 event file", path=wrong)
     check_one_array(tables)
+    if step.one_kind:
+        check_one_kind(tables)
     check_one_set_of_models(tables)
     for events in tables:
         check_models(events, models)
@@ -163,7 +172,7 @@ def translate(error: BaseException, inputs: Sequence[Path]) -> StepError:
         return TemporaryFailure(f"not fetched: {text}", next_step="try again later, or give the file itself")
     if isinstance(error, RequestException):
         return MissingInput(f"not fetched: {text}", next_step="check the URL, or give the file itself")
-    if isinstance(error, EOFError | tables.HDF5ExtError) or _TRUNCATION in str(error):
+    if isinstance(error, EOFError | tables.HDF5ExtError) or any(words in text for words in _CUT_OFF):
         return CorruptedInput(text, path=path, next_step="compare its checksum and fetch it again")
     if isinstance(error, OSError):
         if error.errno in _NO_ROOM:
@@ -254,11 +263,12 @@ def _check_after(
 
 def _with_product_names(error: StepError, names: Mapping[Path, Path]) -> StepError:
     """Name products in an error as the command line does, not as they are called while they are written."""
-    products = {written: path for path, written in names.items()}
+    # By their last part alone: tools make paths absolute.
+    products = {written.name: path for path, written in names.items()}
     message = error.message
     for written, path in products.items():
-        message = message.replace(str(written), str(path))
-    where = None if error.path is None else products.get(error.path, error.path)
+        message = message.replace(written, path.name)
+    where = None if error.path is None else products.get(error.path.name, error.path)
     return type(error)(message, error.next_step, path=where)
 
 

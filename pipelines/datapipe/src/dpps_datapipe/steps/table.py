@@ -33,6 +33,10 @@ class Step:
     simulated: tuple[str, ...] = ()
     #: Options whose event files, where simulated, hold one kind of primary: a key of `PRIMARIES`.
     primaries: Mapping[str, str] = field(default_factory=dict)
+    #: Options whose event files have no simulated shower of a primary: a key of `PRIMARIES`.
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    #: Event files must be of one kind: of the same primaries, or observed.
+    one_kind: bool = False
     #: Event files are given without an option.
     positional_events: bool = False
     #: Options with a value that are no concern of the checks: their values are no files of events.
@@ -51,6 +55,7 @@ STEPS: dict[str, Step] = {
         tool="ctapipe.tools.merge:MergeTool",
         summary="event files into one",
         positional_events=True,
+        one_kind=True,
         writes_events=True,
         other=(
             *("-i", "--input-dir", "-p", "--pattern", "-s", "--merge-strategy"),
@@ -78,6 +83,7 @@ STEPS: dict[str, Step] = {
         summary="model of the gammaness",
         events=("--signal", "--background"),
         primaries={"--signal": "gamma"},
+        excluded={"--background": "gamma"},
         outputs=("-o", "--output", "--cv-output"),
         writes_model=True,
     ),

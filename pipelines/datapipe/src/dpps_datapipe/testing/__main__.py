@@ -25,8 +25,11 @@ IrfLimits:
   claimed_energy_min: 0.06 TeV
   claimed_energy_max: 30 TeV
   claimed_offset_max: 3 deg
+  # Most bins hold no synthetic proton.
+  claims_background: false
 """
 OBSERVATION_NOTES = """\
+obs_id: 2000000077
 site: CTAO-North
 target: {name: Crab Nebula (synthetic), ra_deg: 83.633, dec_deg: 22.014}
 pointing: {ra_deg: 83.633, dec_deg: 22.514}

@@ -218,6 +218,7 @@ def write_notes(path: Path, night: Night, block: Block, array: Array) -> None:
     """
     stop = block.start + timedelta(seconds=block.duration_s)
     notes = {
+        "obs_id": block.obs_id,
         "site": SITES[array.site],
         "target": {
             "name": night.target.name,
