@@ -126,7 +126,8 @@ def test_parallel_streams_of_a_telescope_are_joined_in_order(products: Path, tmp
         for table in other.walk_nodes("/dl1/event", "Table"):
             if "event_id" in table.colnames:
                 joined = one.root[table._v_pathname]
-                np.testing.assert_array_equal(joined[:], table[:])
+                # By their bytes: NaN of what could not be measured is the same, too.
+                assert joined[:].tobytes() == table[:].tobytes()
                 assert joined.attrs._f_list("user") == table.attrs._f_list("user")
                 assert joined.nrows == N_EVENTS
 
