@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from astropy.io import fits
 
-from dpps.testing.cwl_runs import CwlRun, cwl_file, product_contents, program_path, run_cwl
+from dpps.testing.cwl_runs import CwlRun, cwl_file, product_contents, program_path, run_cwl, toy_streams
 
 pytestmark = pytest.mark.pipelines
 
@@ -19,6 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 WORKFLOWS = REPOSITORY / "workflows"
 CONFIGURATIONS = WORKFLOWS / "configurations"
 PROGRAMS = REPOSITORY / ".envs" / "pipelines" / "bin"
+N_TOY_EVENTS = 3
 #: Table of a cross-validation.
 VALIDATED = "/cv_predictions/LST_LST_LSTCam"
 
@@ -197,15 +199,44 @@ def test_displacements_are_predicted(models: Mapping[str, CwlRun]) -> None:
     assert statistics.mean(same) > 0.6
 
 
-@pytest.mark.verifies_usecase("UC-130-1.6")
 @pytest.mark.verifies_usecase("UC-130-1.9")
+def test_cuts_are_optimised_in_bins_of_energy(synthetic: Path, tmp_path: Path, search_path: str) -> None:
+    """With the reference configuration, for the best sensitivity."""
+    order = {
+        "config": _configuration("optimize_event_selection"),
+        "gammas": cwl_file(synthetic / "gamma.h5"),
+        "protons": cwl_file(synthetic / "proton.h5"),
+    }
+    run = _done(run_cwl(WORKFLOWS / "datapipe" / "optimize.cwl", order, tmp_path, search_path))
+    assert run.path("event_selection").name == "event_selection.fits"
+    assert run.path("provenance_log").name == "optimize_event_selection.provenance.log"
+    with fits.open(run.path("event_selection")) as hdus:
+        cuts = {name: hdus[name].data for name in ("GH_CUTS", "RAD_MAX", "MULTIPLICITY_CUTS")}
+        for table in cuts.values():
+            assert len(table) > 15
+            assert (table["low"] < table["center"]).all()
+            assert (table["high"][:-1] == table["low"][1:]).all()
+        assert ((cuts["GH_CUTS"]["cut"] > 0.0) & (cuts["GH_CUTS"]["cut"] < 1.0)).all()
+        assert ((cuts["RAD_MAX"]["cut"] > 0.0) & (cuts["RAD_MAX"]["cut"] <= 0.5)).all()
+        assert set(cuts["MULTIPLICITY_CUTS"]["cut"]) <= {2.0, 3.0, 4.0}
+
+
+@pytest.mark.verifies_usecase("UC-130-1.6")
 def test_selection_and_response_of_an_event_type_come_with_a_check(response: CwlRun) -> None:
     names = {_only(response, output).name for output in ("event_selections", "irfs", "metrics")}
     kinds = ("event_selection", "irf", "performance")
     assert names == {f"three-or-more.{kind}.fits" for kind in kinds}
     check = json.loads(_only(response, "irf_checks").read_text(encoding="utf-8"))
     assert check["accepted"] is True
-    assert b"EVTYPE  = 'three-or-more'" in _only(response, "irfs").read_bytes()
+    with fits.open(_only(response, "irfs")) as hdus:
+        area = hdus["EFFECTIVE AREA"]
+        assert area.header["EVTYPE"] == "three-or-more"
+        on_axis = area.data["EFFAREA"][0][0]
+        assert 1e4 < on_axis.max() < 8e5, "square metres; 8e5 were put in at most, before the selection"
+        for name in ("ENERGY DISPERSION", "PSF", "BACKGROUND"):
+            assert hdus[name].data[0][-1].max() > 0.0, name
+    steps = ("optimize", "compute_irf", "check_irf")
+    assert all(_records(_only(response, f"{step}_provenance_logs")) for step in steps)
 
 
 @pytest.mark.verifies_usecase("UC-130-1.6")
@@ -227,7 +258,6 @@ def test_response_without_statistics_ends_the_workflow(
 
 @pytest.mark.verifies_usecase("UC-130-1.4")
 @pytest.mark.verifies_usecase("UC-130-3.1.1")
-@pytest.mark.verifies_usecase("UC-000-4")
 def test_showers_become_an_event_list_with_an_index(
     synthetic: Path, models: Mapping[str, CwlRun], response: CwlRun, tmp_path: Path, search_path: str
 ) -> None:
@@ -243,6 +273,17 @@ def test_showers_become_an_event_list_with_an_index(
     }
     document = WORKFLOWS / "workflows" / "workflow_dl2_to_dl3.cwl"
     run = _done(run_cwl(document, order, tmp_path / "dl3", search_path))
+    tables = {
+        "energy": "/dl2/event/subarray/energy/ExtraTreesRegressor:ExtraTreesRegressor_energy",
+        "gammaness": "/dl2/event/subarray/particle_type/ExtraTreesClassifier:ExtraTreesClassifier_prediction",
+        "direction": "/dl2/event/subarray/geometry/disp:disp_alt",
+    }
+    found = product_contents(PROGRAMS, run.path("dl2"), *tables.values())
+    events = found.rows["/dl1/event/subarray/trigger"]
+    for kind, column in tables.items():
+        known = [value for value in found.columns[column] if value is not None]
+        assert len(found.columns[column]) == events, kind
+        assert len(known) > 0.9 * events, kind
     (record,) = _records(run.path("dl3_provenance_log"))
     assert {entry["role"] for entry in record["input"]} == {
         "Event data",
@@ -256,33 +297,11 @@ def test_showers_become_an_event_list_with_an_index(
     assert names == {"events.dl3.fits.gz", "obs-index.fits.gz", "hdu-index.fits.gz"}
 
 
-def _toy_streams(folder: Path, seed: int) -> list[Path]:
-    """Make toy streams of four telescopes."""
-    command = [str(PROGRAMS / "dpps-simpipe-toy"), "--events", "3", "--seed", str(seed), "--json"]
-    done = subprocess.run([*command, "--output", str(folder)], capture_output=True, text=True, check=True)
-    files = [Path(name) for name in json.loads(done.stdout)["files"]]
-    return [path for path in files if path.name.startswith("TEL")]
-
-
 @pytest.fixture(scope="module")
 def streams(tmp_path_factory: pytest.TempPathFactory, search_path: str) -> list[Path]:
     """Streams of two telescopes of one observation block."""
     assert search_path
-    return _toy_streams(tmp_path_factory.mktemp("streams"), seed=31)[:2]
-
-
-@pytest.mark.verifies_usecase("UC-130-1.2")
-def test_streams_of_an_observation_block_become_showers(
-    streams: list[Path], tmp_path: Path, search_path: str
-) -> None:
-    order = {
-        "streams": [cwl_file(path) for path in streams],
-        "processing_config": _configuration("process_events"),
-    }
-    document = WORKFLOWS / "workflows" / "process_observation_block.cwl"
-    run = _done(run_cwl(document, order, tmp_path, search_path))
-    assert len(run.outputs["stream_provenance_logs"]) == len(streams)
-    assert run.path("dl2").read_bytes().startswith(b"\x89HDF")
+    return toy_streams(PROGRAMS, tmp_path_factory.mktemp("streams"), seed=31, events=N_TOY_EVENTS)[:2]
 
 
 @pytest.mark.verifies_usecase("UC-130-1.2.2")
@@ -293,64 +312,16 @@ def test_stream_of_one_telescope_becomes_showers(
         "processing_config": _configuration("process_events"),
         "models_config": _configuration("apply_models"),
         "dl0": cwl_file(streams[0]),
-        "models": [cwl_file(models["energy"].path("reco_model"))],
+        "models": [cwl_file(models[name].path("reco_model")) for name in ("energy", "displacement")],
     }
     document = WORKFLOWS / "workflows" / "process_single_telescope.cwl"
     run = _done(run_cwl(document, order, tmp_path / "run", search_path))
     (record,) = _records(run.path("dl2_provenance_log"))
-    assert {Path(entry["url"]).name for entry in record["input"]} >= {"energy.pkl", "events.dl1.h5"}
-    assert run.path("dl2").read_bytes().startswith(b"\x89HDF")
-
-
-def test_files_are_processed_in_one_process(streams: list[Path], tmp_path: Path, search_path: str) -> None:
-    order = {
-        "input_files": [cwl_file(path) for path in streams],
-        "processing_config": _configuration("process_events"),
-        "level": "dl1",
-        "write_parameters": True,
-        "write_showers": False,
+    assert {Path(entry["url"]).name for entry in record["input"]} >= {
+        "energy_reco_model.pkl",
+        "disp_reco_model.pkl",
+        "events.dl1.h5",
     }
-    run = _done(run_cwl(WORKFLOWS / "tools" / "process_files.cwl", order, tmp_path, search_path))
-    assert len(run.outputs["products"]) == len(run.outputs["provenance_logs"]) == len(streams)
-    names = {entry["basename"].partition(".")[0] for entry in run.outputs["products"]}
-    assert names == {path.name.partition(".")[0] for path in streams}
-
-
-def test_telescope_without_calibration_is_named(
-    streams: list[Path], tmp_path: Path, search_path: str
-) -> None:
-    calibration = tmp_path / "TEL001_camera_calibration.h5"
-    calibration.write_bytes(b"")
-    order = {
-        "streams": [cwl_file(path) for path in streams],
-        "camera_calibration_files": [cwl_file(calibration)],
-    }
-    document = WORKFLOWS / "workflows" / "process_observation_block.cwl"
-    run = run_cwl(document, order, tmp_path, search_path)
-    assert run.exit_code != 0
-    assert "no camera calibration for TEL002" in run.log
-
-
-@pytest.mark.verifies_usecase("UC-130-1.8")
-@pytest.mark.verifies_usecase("UC-130-1.2.1")
-def test_many_files_become_one(streams: list[Path], tmp_path: Path, search_path: str) -> None:
-    files = [streams[0], _toy_streams(tmp_path / "toy", seed=32)[0]]
-    order = {
-        "input_files": [cwl_file(path) for path in files],
-        "output_filename": "merged.h5",
-        "processing_config": _configuration("process_events"),
-    }
-    document = WORKFLOWS / "workflows" / "process_dl0_dl1_multiple.cwl"
-    run = _done(run_cwl(document, order, tmp_path / "run", search_path))
-    assert len(run.outputs["intermediate_provenance_log"]) == len(files)
-    (record,) = _records(run.path("merge_provenance_log"))
-    assert len({entry["sha256"] for entry in record["input"]}) >= len(files)
-    assert run.path("merged_output").read_bytes().startswith(b"\x89HDF")
-
-
-def test_unknown_file_name_is_refused(synthetic: Path, tmp_path: Path, search_path: str) -> None:
-    order = {"input_files": [cwl_file(synthetic / "observation.yaml")], "output_filename": "merged.h5"}
-    document = WORKFLOWS / "workflows" / "process_dl0_dl1_multiple.cwl"
-    run = run_cwl(document, order, tmp_path, search_path)
-    assert run.exit_code != 0
-    assert "no event file by its name: observation.yaml" in run.log
+    rows = product_contents(PROGRAMS, run.path("dl2")).rows
+    assert rows["/dl2/event/subarray/geometry/disp"] == N_TOY_EVENTS
+    assert rows["/dl2/event/subarray/energy/ExtraTreesRegressor"] == N_TOY_EVENTS

@@ -97,6 +97,7 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.verifies_usecase("UC-000-4")
 @pytest.mark.filterwarnings("ignore:Could not read reference metadata")  # of a model: it has none
 @pytest.mark.filterwarnings("ignore:invalid value encountered in divide")  # pyirf, where nothing was thrown
 def test_a_night_comes_back_with_the_spectrum_that_was_put_in(

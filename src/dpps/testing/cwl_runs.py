@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CwlRun", "ProductContents", "cwl_file", "product_contents", "program_path", "run_cwl"]
+__all__ = [
+    "CwlRun",
+    "ProductContents",
+    "cwl_file",
+    "product_contents",
+    "program_path",
+    "run_cwl",
+    "toy_streams",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +114,28 @@ def run_cwl(document: Path, order: Mapping[str, object], folder: Path, search_pa
     )
     outputs = json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
     return CwlRun(exit_code=done.returncode, outputs=outputs or {}, log=done.stderr)
+
+
+def toy_streams(programs: Path, folder: Path, *, seed: int, events: int) -> list[Path]:
+    """Make toy streams of four telescopes of one observation block.
+
+    Parameters
+    ----------
+    programs : Path
+        Folder of the programs of the pipelines.
+    folder : Path
+        Where they are written.
+    seed : int
+        Of the events.
+    events : int
+        In each of the streams.
+
+    Returns
+    -------
+    list of Path
+        One for each telescope, in the order of the telescopes.
+    """
+    command = [str(programs / "dpps-simpipe-toy"), "--events", str(events), "--seed", str(seed), "--json"]
+    done = subprocess.run([*command, "--output", str(folder)], capture_output=True, text=True, check=True)
+    files = [Path(name) for name in json.loads(done.stdout)["files"]]
+    return [path for path in files if path.name.startswith("TEL")]
