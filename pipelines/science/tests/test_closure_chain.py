@@ -1,15 +1,18 @@
 """A reduced case of the closure: from simulations to pulls by the code that measures ten nights."""
 
 import contextlib
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from astropy.table import Table
 from dpps_science.closure import __main__ as closure
+from gammapy.data import Observation
 
 from dpps.domain.steps import StepError
 
@@ -97,6 +100,39 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def _check_event_lists(folder: Path, blocks: int) -> None:
+    """Raw data of each block are an event list that science tools read, with its times and its response."""
+    lists = sorted(folder.glob("OBSID*.fits.gz"))
+    assert len(lists) == blocks
+    for path in lists:
+        observation = Observation.read(path)
+        assert len(observation.events.table) > 0
+        assert 1.0 < observation.gti.time_sum.to_value("s") <= 2.1
+        assert observation.observation_live_time_duration <= observation.gti.time_sum
+        pointing = observation.get_pointing_icrs(observation.tmid)
+        assert abs(pointing.dec.deg - 22.0) < 1.0
+        for response in (observation.aeff, observation.edisp):
+            assert np.nanmax(response.quantity.value) > 0.0
+
+
+def _check_records(output: Path) -> None:
+    """Every step of a block has left its record, which names what it made."""
+    for number in ("456", "457"):
+        block = f"OBSID0000000002000000{number}"
+        made = {
+            f"observed/seed00007/{block}.dl2.provenance.log": f"{block}.dl2.h5",
+            f"nights/seed00007/{block}.h5.provenance.log": f"{block}.h5",
+            f"nights/seed00007/{block}.dl3.provenance.log": f"{block}.fits.gz",
+            "nights/seed00007/spectrum.provenance.log": "spectrum.ecsv",
+        }
+        for record, product in made.items():
+            (activity,) = json.loads((output / record).read_text())
+            assert product in {Path(one["url"]).name for one in activity["output"]}
+            assert activity["config_sha256"]
+            assert all(one["sha256"] for one in activity["input"])
+
+
+@pytest.mark.timeout(1200)  # the whole chain, on cores that other tests share
 @pytest.mark.verifies_usecase("UC-000-4")
 @pytest.mark.filterwarnings("ignore:Could not read reference metadata")  # of a model: it has none
 @pytest.mark.filterwarnings("ignore:invalid value encountered in divide")  # pyirf, where nothing was thrown
@@ -114,6 +150,8 @@ def test_a_night_comes_back_with_the_spectrum_that_was_put_in(
     assert abs(table["index_pull"][0]) < 5
     assert table["excess"][0] > 20
     assert (output / "closure.png").is_file()
+    _check_event_lists(output / "nights" / "seed00007", blocks=2)
+    _check_records(output)
     # Given again, nothing is made twice.
     capsys.readouterr()
     assert closure.main(words) == 0

@@ -105,7 +105,7 @@ class Chain:
         self.commands.run(
             "dpps-datapipe",
             *("apply-models", "--config", self._reference("apply_models"), "--input", events),
-            *(*options, "--output", output),
+            *(*options, "--output", output, "--provenance-log", f"{output}.provenance.log"),
             cwd=folder,
         )
 
@@ -165,7 +165,10 @@ class Chain:
             blocks = sorted(observed.glob("OBSID*.dl2.h5"))
             lists = [self._event_list(part, block, response) for block in blocks]
             self.commands.run(
-                "dpps-science", "spectrum", "--dl3", *lists, "--output", "spectrum.ecsv", cwd=part
+                "dpps-science",
+                *("spectrum", "--dl3", *lists, "--output", "spectrum.ecsv"),
+                *("--provenance-log", "spectrum.provenance.log"),
+                cwd=part,
             )
             injected = observed / "night.yaml"
             self.commands.run(
@@ -217,6 +220,7 @@ class Chain:
             "dpps-datapipe",
             *("process", "--config", self._reference("process_events")),
             *("--input", _stage(part / "staged" / name, block), "--output", f"{name}.dl2.h5"),
+            *("--provenance-log", f"{name}.dl2.provenance.log"),
             *("--DataWriter.write_dl1_images=False", "--DataWriter.write_dl1_parameters=True"),
             "--DataWriter.write_dl2=True",
             cwd=part,
@@ -231,7 +235,7 @@ class Chain:
             *("make-dl3", "--events", f"{name}.h5", "--cuts", response / "selection.fits.gz"),
             *("--irf", response / "irf.fits.gz"),
             *("--observation", events.parent / "raw" / "observation" / f"{name}.yaml"),
-            *("--output", output),
+            *("--output", output, "--provenance-log", f"{name}.dl3.provenance.log"),
             cwd=part,
         )
         return output
