@@ -24,9 +24,10 @@ _COMMANDS = """
 import contextlib, io, json, sys
 from dpps_simpipe.command import main
 for words in json.loads(sys.argv[1]):
-    with contextlib.redirect_stdout(io.StringIO()) as told:
+    told, refused = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(refused):
         code = main([*words, "--json"])
-    print(json.dumps({"code": code, "told": json.loads(told.getvalue())}))
+    print(json.dumps({"code": code, "told": json.loads((refused if code else told).getvalue())}))
 """
 
 
