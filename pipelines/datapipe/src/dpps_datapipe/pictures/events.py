@@ -93,8 +93,8 @@ class TelescopeImage:
 def _focal_length_choice(path: Path) -> str | None:
     """Tell which focal length the processing of a file of ctapipe used.
 
-    Simulations are processed with the equivalent focal length, since not every
-    one carries the effective one; observations with the effective one.
+    That is the effective one; old simulations do not carry it, and were processed
+    with the equivalent one.
 
     Returns
     -------
@@ -116,7 +116,8 @@ def _focal_length_choice(path: Path) -> str | None:
             raise PictureError(f"{path} was not written by ctapipe: give its product")
         if "/dl1/event/subarray/trigger" not in file.root:
             return None
-        return "EQUIVALENT" if "/simulation" in file.root else "EFFECTIVE"
+        effective = file.root.configuration.instrument.telescope.optics.col("effective_focal_length")
+        return "EFFECTIVE" if np.all(np.isfinite(effective)) else "EQUIVALENT"
 
 
 def _direction(row: Any, altitude: str, azimuth: str) -> Direction | None:
